@@ -1,0 +1,39 @@
+# The list of guests: one row each; see CMakeLists.txt for the words.
+
+# --- signals
+guest(signal_alignment_check)
+guest(signal_alternate_stack)
+guest(signal_blocked_over_new_code)
+guest(signal_bus_errors)
+guest(signal_context_edited)
+guest(signal_fault_registers)
+guest(signal_flags_in_frame)
+guest(signal_frame_holds_vector_state)
+guest(signal_frame_made_by_program)
+guest(signal_handler_sees_program_pc)
+guest(signal_ignored_over_blocking_calls LIBS rt TIMEOUT 120)
+guest(signal_jump_to_nowhere)
+guest(signal_longjmp_out_of_handler)
+guest(signal_masks_per_thread)
+guest(signal_nested_handlers)
+guest(signal_own_traps_leave_no_mark)
+guest(signal_restarts_syscalls)
+guest(signal_state_over_exec)
+guest(signal_stops_and_continues)
+guest(signal_storm_from_child)
+guest(signal_storm_keeps_checksum)
+guest(signal_taken_by_calls)
+guest(signal_trap_flag)
+guest(timers_expire)
+
+guest(dies_by_signal ARGS null_store EXPECT SIGSEGV)
+foreach(row null_call:SIGSEGV wild_return:SIGSEGV divide:SIGFPE illegal:SIGILL breakpoint:SIGTRAP
+            kill:SIGKILL terminate:SIGTERM real_time:SIGRTMIN bus:SIGBUS privileged:SIGSEGV abort:SIGABRT
+            blocked_fault:SIGSEGV ignored_fault:SIGSEGV fault_in_handler:SIGSEGV
+            no_room_for_frame:SIGSEGV thread_faults:SIGSEGV overflow:SIGSEGV cpu_limit:SIGXCPU
+            pipe:SIGPIPE alarm:SIGALRM alarm_spinning:SIGALRM)
+  string(REPLACE ":" ";" row ${row})
+  list(GET row 0 way)
+  list(GET row 1 signal)
+  again(dies_by_${way} OF dies_by_signal ${way} EXPECT ${signal})
+endforeach()
