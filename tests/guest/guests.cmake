@@ -37,3 +37,36 @@ foreach(row null_call:SIGSEGV wild_return:SIGSEGV divide:SIGFPE illegal:SIGILL b
   list(GET row 1 signal)
   again(dies_by_${way} OF dies_by_signal ${way} EXPECT ${signal})
 endforeach()
+
+# --- threads and processes
+guest(clone_variants)
+guest(exec_chain)
+guest(fork_and_vfork)
+guest(killed_with_shared_memory)
+guest(process_groups_and_terminals)
+guest(threads_by_hundreds)
+guest(threads_exit_in_every_order)
+guest(threads_futex_words)
+guest(threads_share_work)
+guest(threads_spin_without_syscalls)
+guest(wait_statuses)
+
+# --- code that changes
+guest(code_changed_by_other_thread)
+guest(code_modifies_itself)
+guest(code_on_stack GNU LFLAGS -z execstack)
+guest(code_remapped)
+guest(code_written_by_kernel)
+guest(code_written_elsewhere)
+guest(jit_flips_protection)
+foreach(identity 3 4 5)
+  guest_library(library_${identity} SOURCE library_one_of_many.c FLAGS -DIDENTITY=${identity})
+endforeach()
+guest(dlopen_reuses_addresses ARGS $<TARGET_FILE:guest-lib-library_3> $<TARGET_FILE:guest-lib-library_4>
+                                   $<TARGET_FILE:guest-lib-library_5>)
+
+# --- odd code
+guest(odd_branches)
+guest(odd_instructions)
+guest(odd_rip_relative)
+guest(odd_string_instructions)
