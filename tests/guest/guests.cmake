@@ -70,3 +70,41 @@ guest(odd_branches)
 guest(odd_instructions)
 guest(odd_rip_relative)
 guest(odd_string_instructions)
+guest(fault_before_branch)
+guest(odd_code_at_edges)
+guest(odd_environment_instructions)
+guest(odd_far_return SOURCE odd_far_transfer.c FLAGS -fno-pie LFLAGS -no-pie ARGS return REFUSED)
+again(odd_far_jump OF odd_far_return jump REFUSED)
+guest(odd_stack_pointer)
+guest(odd_vector_instructions LIBS m)
+guest(odd_x87_state LIBS m)
+guest(vsyscall_page_called)
+
+# --- calls, stacks, languages
+guest(calls_of_every_kind)
+guest(coroutines_swap_contexts)
+guest(cxx_throws_from_handlers SOURCE cxx_throws_from_handlers.cc FLAGS -fnon-call-exceptions GNU)
+guest(cxx_virtual_and_exceptions SOURCE cxx_virtual_and_exceptions.cc)
+guest(stack_is_walked LFLAGS -rdynamic)
+rrs_guest_tests(goroutines_collect_garbage
+                COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/goroutines_collect_garbage.go GO TIMEOUT 120)
+
+# --- the program's view of itself
+guest(memory_grows_and_moves)
+guest(memory_map_shows_program_only)
+guest(process_controls_itself)
+guest(reads_its_own_code)
+
+# --- other ways to link the same programs
+set(freestanding -ffreestanding -fno-stack-protector -fno-pie)
+guest(no_libc FLAGS ${freestanding} LFLAGS -static -nostdlib -no-pie ARGS first second EXPECT 23)
+foreach(source calls_of_every_kind memory_map_shows_program_only reads_its_own_code signal_fault_registers
+               signal_storm_keeps_checksum threads_share_work)
+  guest(${source}_static SOURCE ${source}.c FLAGS -fno-pie LFLAGS -static)
+  guest(${source}_static_pie SOURCE ${source}.c FLAGS -fPIE LFLAGS -static-pie)
+  guest(${source}_no_pie SOURCE ${source}.c FLAGS -fno-pie LFLAGS -no-pie)
+endforeach()
+guest(cxx_virtual_and_exceptions_static SOURCE cxx_virtual_and_exceptions.cc LFLAGS -static)
+guest(signal_storm_keeps_checksum_full_relro SOURCE signal_storm_keeps_checksum.c LFLAGS -Wl,-z,relro,-z,now)
+guest(calls_of_every_kind_cet SOURCE calls_of_every_kind.c FLAGS -fcf-protection=full)
+guest(calls_of_every_kind_lazy SOURCE calls_of_every_kind.c LFLAGS -Wl,-z,lazy)

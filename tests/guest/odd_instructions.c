@@ -23,16 +23,16 @@ static void tables_and_frames(void)
         "mov %%rbp, %%rcx\n\tmov %%rsp, %%rdx\n\t"
         "lea -128(%%rsp), %%rsp\n\tmov %%rsp, %%rdi\n\t"
         "enter $48, $0\n\t"
-        "mov %%rdi, %[below]\n\tsub %%rsp, %[below]\n\t"
-        "mov (%%rbp), %[saved]\n\tsub %%rcx, %[saved]\n\t"
+        "mov %%rdi, %%r8\n\tsub %%rsp, %%r8\n\t"
+        "mov (%%rbp), %%r9\n\tsub %%rcx, %%r9\n\t"
         "leave\n\t"
-        "mov %%rdi, %[restored]\n\tsub %%rsp, %[restored]\n\t"
-        "mov %%rsp, %%rbp\n\tenter $16, $3\n\tleave\n\tmov %%rcx, %%rbp\n\t" /* reads the frames
-                                                                                behind rbp */
-        "mov %%rdx, %%rsp\n\t"
-        : [below] "=&r"(below), [saved] "=&r"(saved), [restored] "=&r"(restored)
+        "mov %%rdi, %%r10\n\tsub %%rsp, %%r10\n\t"
+        "mov %%rsp, %%rbp\n\tenter $16, $3\n\tleave\n\t" /* reads the frames behind rbp */
+        "mov %%rcx, %%rbp\n\tmov %%rdx, %%rsp\n\t"
+        "mov %%r8, %%rsi\n\tmov %%r9, %%rax\n\tmov %%r10, %%rdi\n\t"
+        : "=S"(below), "=a"(saved), "=D"(restored)
         :
-        : "rcx", "rdx", "rdi", "memory", "cc");
+        : "rcx", "rdx", "r8", "r9", "r10", "memory", "cc");
     CHECK_EQUAL(below, 56);
     CHECK_EQUAL(saved, 0);
     CHECK_EQUAL(restored, 0);
@@ -77,7 +77,7 @@ static void flags(void)
         : "=r"(carry)
         :
         : "rax", "cc");
-    CHECK_EQUAL(carry, 1);
+    CHECK_EQUAL(carry, 0);
     puts("flags");
 }
 

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Runs one guest, and compares what it does under a mode with what it does natively.
 
-  run_guest.py [--expect STATUS] [--under 'rrsoft count --'] [--refused] [--timeout S] PROG ARGS...
+  run_guest.py [--expect STATUS] [--under 'rrsoft count --'] [--refused] [--go] [--timeout S] PROG ARGS...
 
 STATUS is a number or a signal's name; a death by signal N is 128+N in the eyes of a shell and of a mode.
 Without --under the guest runs natively only. With --refused the mode must end the guest with a status other
-than 0 and a line on stderr that starts with "rrsoft:". Exit: 0 right, 1 wrong, 77 skipped by the guest.
+than 0 and a line on stderr that starts with "rrsoft:". With --go PROG is a Go source, built first. Exit: 0 right, 1 wrong, 77 skipped by the guest.
 """
 import argparse
 import difflib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def parse_arguments():
     parser.add_argument("--expect", default="0")
     parser.add_argument("--under", default="")
     parser.add_argument("--refused", action="store_true")
+    parser.add_argument("--go", action="store_true")
     parser.add_argument("--timeout", type=float, default=100)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -99,8 +101,30 @@ def check_output(native, other, mode):
     return 1
 
 
+def build_go(source, directory):
+    """The program built from one Go source file without cgo, or None where there is no Go."""
+    if not shutil.which("go"):
+        return None
+    program = os.path.join(directory, os.path.splitext(os.path.basename(source))[0])
+    subprocess.run(["go", "build", "-o", program, source], check=True, timeout=300,
+                   env=dict(os.environ, CGO_ENABLED="0", GOFLAGS="-p=2", GOCACHE=directory + "/cache"))
+    return program
+
+
 def main():
     arguments = parse_arguments()
+    if not arguments.go:
+        return compare(arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        program = build_go(arguments.command[0], directory)
+        if not program:
+            print("skipped: no go command")
+            return SKIPPED
+        arguments.command[0] = program
+        return compare(arguments)
+
+
+def compare(arguments):
     expected = status_number(arguments.expect)
     native = run(arguments.command, arguments.timeout)
     if native[0] == SKIPPED:
