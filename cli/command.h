@@ -32,5 +32,6 @@ const char *commands_nearest(const char *name);
 void commands_print_help(void);
 
 int command_help(int argc, char **argv);
+int command_count(int argc, char **argv);
 
 #endif

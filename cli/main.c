@@ -14,6 +14,7 @@
 
 static const struct command commands[] = {
     /* name, summary, function */
+    {"count", "run a program and count its ticks", command_count},
     {"help", "show the help of a command", command_help},
     {0},
 };

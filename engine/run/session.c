@@ -2,12 +2,14 @@
 /* The session's loop: which task runs, and what each stop means. */
 #include "engine/run/session.h"
 
+#include "engine/run/address_space.h"
 #include "engine/run/calls.h"
 #include "engine/run/launch.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "lmdb-store/scope.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -98,6 +100,7 @@ void rrs_session_deinit(struct rrs_session *session)
         rrs_shared_pool_give(&session->pool, &module->piece);
         free(module);
     }
+    free(session->ended);
     rrs_shared_pool_give(&session->pool, &session->common);
     rrs_shared_pool_deinit(&session->pool);
     rrs_decoder_destroy(session->translator.decoder);
@@ -238,7 +241,21 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     struct user_regs_struct initial = task->regs;
     RRS_TRY(rrs_space_create(session, task));
     rrs_task_ready(session, task, &initial);
+    session->started = true;
     return NULL;
+}
+
+static void report_end(struct rrs_session *session, const struct rrs_task *task)
+{
+    if (!task->process)
+        return;
+    if (session->ended_count == session->ended_room) {
+        session->ended_room = session->ended_room ? session->ended_room * 2 : 64;
+        session->ended = realloc(session->ended, session->ended_room * sizeof *session->ended);
+        assert(session->ended && "out of memory for a report");
+    }
+    session->ended[session->ended_count++] =
+        (struct rrs_task_report){task->tid, task->process->tgid, task->ticks};
 }
 
 static void end_task(struct rrs_session *session, struct rrs_task *task, int status)
@@ -249,6 +266,7 @@ static void end_task(struct rrs_session *session, struct rrs_task *task, int sta
         task->process->status = status;
     if (task->tid == session->root)
         session->root_status = status;
+    report_end(session, task);
     rrs_task_remove(session, task);
 }
 
@@ -418,6 +436,31 @@ static struct rrs_error *exec_failure(int error_fd, const char *program)
     return rrs_error_os(failure, program, "cannot execute");
 }
 
+void rrs_session_collect(struct rrs_session *session)
+{
+    session->counters.blocks = session->translator.blocks;
+    session->counters.insns = session->translator.insns;
+    session->counters.traces = session->translator.traces;
+    session->counters.cache_bytes = 0;
+    for (const struct rrs_module *module = session->modules; module; module = module->next)
+        session->counters.cache_bytes += module->cache.used;
+}
+
+/*
+ * A terminal's signals go to its whole foreground group: they are the program's business. While
+ * `ours` is set, they pass the tracer by.
+ */
+static void pass_terminal_signals_by(bool ours, struct sigaction before[])
+{
+    static const int signals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (ours)
+            sigaction(signals[i], &ignore, &before[i]);
+        else
+            sigaction(signals[i], &before[i], NULL);
+}
+
 struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[])
 {
     _cleanup_close_ int error_fd = -1;
@@ -428,6 +471,9 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     root->process->parent = getpid();
     root->born = root->stopped = true;
     root->state = RRS_TASK_IN_SYSCALL;
-    RRS_TRY(loop(session));
-    return exec_failure(error_fd, argv[0]);
+    struct sigaction before[8];
+    pass_terminal_signals_by(true, before);
+    struct rrs_error *error = loop(session);
+    pass_terminal_signals_by(false, before);
+    return error ? error : exec_failure(error_fd, argv[0]);
 }

@@ -43,6 +43,8 @@ struct rrs_counters {
 #undef X
 };
 
+enum { RRS_SLICE_TICKS_DEFAULT = 500000 }; /* some milliseconds */
+
 struct rrs_session_options {
     uint64_t slice_ticks; /* a task runs for so many before another may */
     bool keep_aslr;       /* do not switch address space randomisation off */
@@ -107,6 +109,12 @@ struct rrs_task {
     struct rrs_task *next;
 };
 
+/* What a task did, once it has ended. */
+struct rrs_task_report {
+    pid_t tid, tgid;
+    uint64_t ticks;
+};
+
 struct rrs_session {
     struct rrs_session_options options;
     struct rrs_counters counters;
@@ -122,8 +130,11 @@ struct rrs_session {
     struct rrs_process *processes; /* newest first; ended ones stay for the report */
     struct rrs_task *runner;
     struct rrs_task *last_runner; /* whose slice it is */
+    struct rrs_task_report *ended;
+    uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
+    bool started; /* the program's first execve succeeded */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };
@@ -137,6 +148,9 @@ void rrs_session_deinit(struct rrs_session *session);
  * Errors: NOT_FOUND and OS (os_errno as execve gave it), UNSUPPORTED.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[]);
+
+/** Brings the counters up to date. */
+void rrs_session_collect(struct rrs_session *session);
 
 /* --- between the files of run/ --- */
 
