@@ -1,9 +1,112 @@
 /* SPDX-License-Identifier: MIT */
-/* The `rrsoft` program: finds the command named by its first argument and runs it. */
-#include <stdio.h>
+/*
+ * The `rrsoft` program: finds the command named by its first argument, runs it, and sees to it that
+ * what was printed has really been written.
+ */
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/suggest.h"
 
-int main(void)
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    /* name, summary, function */
+    {"count", "run a program and count its ticks", command_count},
+    {"help", "show the help of a command", command_help},
+    {0},
+};
+
+const struct command *commands_table(void)
 {
-    fprintf(stderr, "rrsoft: no command given; see 'rrsoft --help'\n");
-    return 2;
+    return commands;
+}
+
+const struct command *commands_find(const char *name)
+{
+    for (const struct command *command = commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+const char *commands_nearest(const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best_distance = 0;
+    for (const struct command *command = commands; command->name; command++)
+        if (suggest_is_nearer(name, command->name, &best_distance))
+            nearest = command->name;
+    return nearest;
+}
+
+void commands_print_help(void)
+{
+    printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
+           "\n"
+           "Time-travel debugger for Linux: records a program once, replays it exactly.\n"
+           "\n"
+           "Commands:\n");
+    for (const struct command *command = commands; command->name; command++)
+        printf("  %-8s  %s\n", command->name, command->summary);
+    printf("\n"
+           "  --help     show this help\n"
+           "  --version  show the version\n"
+           "\n"
+           "'rrsoft COMMAND --help' explains a command; so does 'man rrsoft-COMMAND'.\n");
+}
+
+static int run_word(int argc, char **argv)
+{
+    const char *word = argv[0];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        commands_print_help();
+        return EXIT_OK;
+    }
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("rrsoft %s\n", RRS_VERSION);
+        return EXIT_OK;
+    }
+    const struct command *command = commands_find(word);
+    if (command)
+        return command->run(argc, argv);
+    if (word[0] == '-') {
+        print_error("unknown option '%s'; see 'rrsoft --help'", word);
+        return EXIT_USAGE;
+    }
+    const char *nearest = commands_nearest(word);
+    if (nearest)
+        print_error("no command '%s'; did you mean '%s'?", word, nearest);
+    else
+        print_error("no command '%s'; see 'rrsoft --help'", word);
+    return EXIT_USAGE;
+}
+
+/*
+ * A standard stream that the caller closed would become the next file opened, and messages would go
+ * into a trace. Each is opened the wrong way round, so that using it fails as before, and
+ * close-on-exec, so that a program started from here sees it closed.
+ */
+static bool occupy_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        int flags = (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC;
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags) < 0)
+            return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (!occupy_standard_streams())
+        return EXIT_FAILED;
+    if (argc < 2) {
+        print_error("no command given; see 'rrsoft --help'");
+        return EXIT_USAGE;
+    }
+    int exit_code = run_word(argc - 1, argv + 1);
+    return output_finish(exit_code);
 }

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one app instruction to its shadow code. Nothing here decides what becomes a block or where a
+ * site goes: that is translate/. Functions that leave a 32-bit displacement to be filled in return
+ * the place of it (a pointer into the tracer's mapping).
+ *
+ * While a lookup or a call's push is under way, app registers stand in cells. rrs_lower_* report
+ * such stretches to the PC map through `struct rrs_map_writer`, so that a fault inside one still
+ * gives the exact app registers.
+ */
+#ifndef RRS_ENGINE_ARCH_X86_64_LOWER_H
+#define RRS_ENGINE_ARCH_X86_64_LOWER_H
+
+#include "engine/arch/x86_64/decode.h"
+#include "engine/arch/x86_64/emit.h"
+#include "engine/translate/pc_map.h"
+
+/* The code that every cache begins with; offsets within the cache. */
+struct rrs_prologue {
+    uint32_t exit_common;  /* saves the registers that an exit overwrites, then stops */
+    uint32_t exit_syscall; /* its system call instruction: the next PC tells an exit */
+    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells; flags dead */
+    uint32_t miss_exit;    /* where a lookup ends that found nothing */
+    uint32_t bytes;
+};
+
+/* Exit number of a lookup that found nothing; all others are above. */
+enum { RRS_EXIT_MISS = 0 };
+
+void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue);
+
+/** Copies a PLAIN instruction, moving a RIP-relative displacement. False if it does not reach. */
+bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next);
+
+/**
+ * A tick site. With `flags_dead` it overwrites the arithmetic flags; else it preserves them.
+ * Returns the displacement of the jump to the tick's exit stub; `*pending_from` becomes the address
+ * from which on one tick is pending.
+ */
+uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from);
+
+/** jmp rel32, jcc rel32, and the loop family; each returns the displacement of its taken side. */
+uint8_t *rrs_lower_jmp(struct rrs_emitter *e);
+uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
+uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
+
+/** Pushes the app return address of a direct call. */
+void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
+
+/** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                   struct rrs_map_writer *map);
+bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                        int64_t lookup, struct rrs_map_writer *map);
+void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
+                        struct rrs_map_writer *map);
+
+/** Where lookups enter a block: takes rcx and rdx back from their cells. */
+void rrs_lower_indirect_entry(struct rrs_emitter *e);
+
+/**
+ * A system call: untraced if its class says so, else by a traced instruction, with `exit_id` in its
+ * cell. Returns the address where either goes on: what a traced call's stop shows as its PC.
+ */
+int64_t rrs_lower_syscall(struct rrs_emitter *e, uint32_t exit_id, int64_t app_next);
+
+/** Leaves shadow code: stores `exit_id` and goes to the prologue's exit. */
+void rrs_lower_exit(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common);
+
+/** As rrs_lower_exit(), from a tick site that preserved the flags and so has rcx in its cell. */
+void rrs_lower_tick_exit(struct rrs_emitter *e, bool flags_dead, uint32_t exit_id,
+                         int64_t exit_common);
+
+/**
+ * Goes to the returned displacement if an XSAVE that follows would store the x87 state (bit 0 of
+ * eax asks for it), else on. glibc's lazy binding does not ask.
+ */
+uint8_t *rrs_lower_xsave_check(struct rrs_emitter *e);
+
+/** Fills in a displacement so that the jump goes to `target`. `displacement` has address `at`. */
+void rrs_patch_rel32(uint8_t *displacement, int64_t at, int64_t target);
+
+/** The runtime's code page, 4096 bytes, for a runtime at `runtime`. */
+void rrs_lower_runtime_page(uint8_t *page, uint32_t runtime);
+
+/** Slot in the two lookup levels where the search for `app_pc` begins. */
+uint32_t rrs_lookup_l1_slot(uint64_t app_pc);
+uint32_t rrs_lookup_l2_slot(uint64_t app_pc);
+
+#endif

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/run/space_internal.h"
+
+#include "engine/run/remote.h"
+#include "engine/tracee/maps.h"
+
+#include <assert.h>
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+enum { PAGE = 4096 };
+
+/* --- entering shadow code --- */
+
+static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size)
+{
+    struct rrs_source_context *source = context;
+    struct rrs_address_space *space = source->task->space;
+    rrs_addr pc = source->attachment->base + (uint64_t)app;
+    const struct rrs_region *region = rrs_space_region_at(space, pc);
+    if (!region)
+        return 0;
+    if (pc < space->fetch_at || pc >= space->fetch_at + space->fetch_size ||
+        (pc + size > space->fetch_at + space->fetch_size && space->fetch_size == RRS_FETCH_BYTES)) {
+        space->fetch_at = pc & ~(rrs_addr)(PAGE - 1);
+        space->fetch_size =
+            rrs_tracee_read(source->task->tid, space->fetch_at, space->fetched, RRS_FETCH_BYTES);
+    }
+    if (pc >= space->fetch_at + space->fetch_size)
+        return 0;
+    rrs_addr end = space->fetch_at + space->fetch_size;
+    if (end > region->end) {
+        const struct rrs_region *next = rrs_space_region_at(space, region->end);
+        end = next && next->end > end ? end : next ? next->end : region->end;
+    }
+    size_t count = pc + size < end ? size : end - pc;
+    memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
+    if (region->writable) {
+        if (!source->saw_writable || pc < source->writable_from)
+            source->writable_from = pc;
+        if (!source->saw_writable || pc + count > source->writable_to)
+            source->writable_to = pc + count;
+        source->saw_writable = true;
+    }
+    return count;
+}
+
+static bool owns(void *context, int64_t app)
+{
+    struct rrs_source_context *source = context;
+    rrs_addr pc = source->attachment->base + (uint64_t)app;
+    return pc >= source->attachment->start && pc < source->attachment->end;
+}
+
+static void add_indirect(void *context, int64_t app, uint32_t shadow)
+{
+    struct rrs_source_context *source = context;
+    rrs_lookup_table_add(&source->session->pool, source->task->space->table,
+                         source->attachment->base + (uint64_t)app,
+                         source->attachment->shadow + shadow);
+}
+
+struct rrs_code_source rrs_space_source(struct rrs_source_context *context)
+{
+    return (struct rrs_code_source){read_code, owns, add_indirect, context};
+}
+
+/* Other address spaces may still look up what a flush forgets: their tables go too. */
+static void flush_module(struct rrs_session *session, struct rrs_module *module)
+{
+    rrs_code_cache_flush(&module->cache);
+    session->counters.flushes++;
+    for (struct rrs_task *task = session->tasks; task; task = task->next) {
+        struct rrs_address_space *space = task->space;
+        for (uint32_t i = 0; space && i < space->attachment_count; i++)
+            if (space->attachments[i].module == module)
+                rrs_lookup_table_clear(&session->pool, space->table);
+    }
+}
+
+static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task *task)
+{
+    enum { PATH_IN_CELLS = 2048 };
+    struct rrs_address_space *space = task->space;
+    int64_t fd;
+    RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_CELLS + PATH_IN_CELLS,
+                                &fd));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
+                          PROT_READ | PROT_WRITE, space->table->piece.offset));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    space->table_mapped = true;
+    return rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
+                              RRS_ARGUMENTS((uint64_t)fd), NULL);
+}
+
+static struct rrs_error *guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
+                               rrs_addr to);
+
+static struct rrs_error *translate(struct rrs_session *session, struct rrs_task *task,
+                                   struct rrs_attachment *attachment, rrs_addr pc, bool indirect)
+{
+    struct rrs_module *module = attachment->module;
+    struct rrs_source_context context = {
+        .session = session, .task = task, .attachment = attachment};
+    struct rrs_code_source source = rrs_space_source(&context);
+    if (!rrs_translate_has_room(&module->cache))
+        flush_module(session, module);
+    if (module->private)
+        task->space->fetch_size = 0; /* it may have changed since the last look */
+    rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
+                  indirect);
+    if (context.saw_writable)
+        return guard(session, task, context.writable_from, context.writable_to);
+    return NULL;
+}
+
+struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
+                                  rrs_addr app_pc, bool indirect, rrs_addr *shadow)
+{
+    struct rrs_attachment *attachment;
+    const struct rrs_region *region = rrs_space_region_at(task->space, app_pc);
+    *shadow = 0;
+    if (!region)
+        return NULL;
+    if (!task->space->table_mapped)
+        RRS_TRY(map_table(session, task));
+    RRS_TRY(rrs_space_attach(session, task, region, app_pc, &attachment));
+    struct rrs_code_cache *cache = &attachment->module->cache;
+    int64_t app = (int64_t)(app_pc - attachment->base);
+    struct rrs_block *block = rrs_code_cache_block_at(cache, app);
+    if (!block || (indirect && !block->indirect_entry)) {
+        RRS_TRY(translate(session, task, attachment, app_pc, indirect));
+        block = rrs_code_cache_block_at(cache, app);
+    } else if (indirect) {
+        rrs_lookup_table_add(&session->pool, task->space->table, app_pc,
+                             attachment->shadow + block->indirect_entry);
+    }
+    *shadow = attachment->shadow + block->shadow;
+    return NULL;
+}
+
+/* --- code that changes --- */
+
+static void guarded_add(struct rrs_address_space *space, rrs_addr page)
+{
+    uint32_t at = 0;
+    while (at < space->guarded_count && space->guarded[at] < page)
+        at++;
+    if (at < space->guarded_count && space->guarded[at] == page)
+        return;
+    if (space->guarded_count == space->guarded_room) {
+        space->guarded_room = space->guarded_room ? space->guarded_room * 2 : 64;
+        space->guarded = realloc(space->guarded, space->guarded_room * sizeof *space->guarded);
+        assert(space->guarded && "out of memory for guards");
+    }
+    memmove(&space->guarded[at + 1], &space->guarded[at],
+            (space->guarded_count - at) * sizeof *space->guarded);
+    space->guarded[at] = page;
+    space->guarded_count++;
+}
+
+static bool guarded_has(const struct rrs_address_space *space, rrs_addr page)
+{
+    for (uint32_t i = 0; i < space->guarded_count; i++)
+        if (space->guarded[i] == page)
+            return true;
+    return false;
+}
+
+static struct rrs_error *guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
+                               rrs_addr to)
+{
+    struct rrs_address_space *space = task->space;
+    for (rrs_addr page = from & ~(rrs_addr)(PAGE - 1); page < to; page += PAGE) {
+        const struct rrs_region *region = rrs_space_region_at(space, page);
+        if (!region || !region->writable || guarded_has(space, page))
+            continue;
+        guarded_add(space, page);
+        RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
+                                   RRS_ARGUMENTS(page, PAGE, PROT_READ), NULL));
+    }
+    return NULL;
+}
+
+/* Drops the blocks of private caches in [start, end). File caches hold what the file holds. */
+static void drop_blocks(struct rrs_session *session, struct rrs_address_space *space,
+                        rrs_addr start, rrs_addr end)
+{
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        if (!attachment->module->private || attachment->start >= end || attachment->end <= start)
+            continue;
+        rrs_addr from = start > attachment->start ? start : attachment->start;
+        rrs_addr to = end < attachment->end ? end : attachment->end;
+        session->counters.invalidations +=
+            rrs_code_cache_drop(&attachment->module->cache, (int64_t)(from - attachment->base),
+                                (int64_t)(to - attachment->base));
+        if (!rrs_translate_has_room(&attachment->module->cache))
+            flush_module(session, attachment->module);
+    }
+}
+
+struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task *task,
+                                    rrs_addr start, rrs_addr end, bool *any)
+{
+    struct rrs_address_space *space = task->space;
+    *any = false;
+    start &= ~(rrs_addr)(PAGE - 1);
+    for (uint32_t i = 0; i < space->guarded_count;) {
+        rrs_addr page = space->guarded[i];
+        if (page < start || page >= end) {
+            i++;
+            continue;
+        }
+        space->guarded_count--;
+        memmove(&space->guarded[i], &space->guarded[i + 1],
+                (space->guarded_count - i) * sizeof *space->guarded);
+        *any = true;
+        drop_blocks(session, space, page, page + PAGE);
+        const struct rrs_region *region = rrs_space_region_at(space, page);
+        if (region && region->writable)
+            RRS_TRY(rrs_remote_call_ok(session, task, "lifting a guard", SYS_mprotect,
+                                       RRS_ARGUMENTS(page, PAGE, PROT_READ | PROT_WRITE), NULL));
+    }
+    return NULL;
+}
+
+/* A table that a fork left shared must not show one side's changes to the other. */
+static struct rrs_error *unshare_table(struct rrs_session *session, struct rrs_address_space *space)
+{
+    if (space->table->references == 1)
+        return NULL;
+    struct rrs_lookup_table *table;
+    RRS_TRY(rrs_lookup_table_create(&session->pool, &table));
+    rrs_lookup_table_release(&session->pool, space->table);
+    space->table = table;
+    space->table_mapped = false;
+    rrs_space_fill_table(session, space);
+    return NULL;
+}
+
+struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_task *task,
+                                     rrs_addr start, rrs_addr end, const struct rrs_region *region)
+{
+    struct rrs_address_space *space = task->space;
+    bool had_code = rrs_space_has_code(space, start, end);
+    space->fetch_size = 0;
+    for (uint32_t i = 0; i < space->guarded_count;) /* the new protection replaces the guard */
+        if (space->guarded[i] >= start && space->guarded[i] < end) {
+            space->guarded_count--;
+            memmove(&space->guarded[i], &space->guarded[i + 1],
+                    (space->guarded_count - i) * sizeof *space->guarded);
+        } else {
+            i++;
+        }
+    rrs_regions_set(space, start, end, region);
+    if (had_code) {
+        drop_blocks(session, space, start, end);
+        for (uint32_t i = 0; i < space->attachment_count;) {
+            struct rrs_attachment *attachment = &space->attachments[i];
+            if (!attachment->module->private && attachment->start < end && attachment->end > start)
+                RRS_TRY(rrs_space_detach(session, task, i));
+            else
+                i++;
+        }
+    }
+    RRS_TRY(unshare_table(session, space));
+    if (had_code) {
+        rrs_lookup_table_clear(&session->pool, space->table);
+        rrs_space_fill_table(session, space);
+    }
+    return NULL;
+}
+
+/* --- beginning --- */
+
+struct exec_scan {
+    struct rrs_address_space *space;
+    rrs_addr vdso, vdso_end;
+    bool base_taken[RRS_RUNTIME_BASES];
+};
+
+static bool scan_mapping(void *context, const struct rrs_mapping *mapping)
+{
+    struct exec_scan *scan = context;
+    for (int i = 0; i < RRS_RUNTIME_BASES; i++)
+        if (mapping->start < rrs_runtime_bases[i] + (rrs_addr)RRS_RUNTIME_BYTES &&
+            mapping->end > rrs_runtime_bases[i])
+            scan->base_taken[i] = true;
+    if (!strcmp(mapping->path, "[vdso]")) {
+        scan->vdso = mapping->start;
+        scan->vdso_end = mapping->end;
+        return true;
+    }
+    if (!(mapping->prot & PROT_EXEC) || mapping->start >= 1ull << 63)
+        return true; /* the vsyscall page is handled where it is called */
+    struct rrs_region region = {.writable = mapping->prot & PROT_WRITE};
+    if (mapping->inode)
+        rrs_region_set_file(&region, mapping->path, mapping->file_offset);
+    if (region.from_file && region.key.inode != mapping->inode)
+        region.from_file = false;
+    rrs_regions_set(scan->space, mapping->start, mapping->end, &region);
+    return true;
+}
+
+/* Any system call instruction in the vDSO serves for the calls that map the runtime. */
+static struct rrs_error *find_call_insn(struct rrs_task *task, const struct exec_scan *scan)
+{
+    uint8_t bytes[4 * PAGE];
+    size_t size = scan->vdso_end - scan->vdso;
+    if (size > sizeof bytes)
+        size = sizeof bytes;
+    size = rrs_tracee_read(task->tid, scan->vdso, bytes, size);
+    for (size_t i = 0; i + 1 < size; i++)
+        if (bytes[i] == 0x0f && bytes[i + 1] == 0x05) {
+            task->space->call_insn = scan->vdso + i;
+            return NULL;
+        }
+    return rrs_error_create(RRS_ERROR_UNSUPPORTED, "no system call instruction in the vDSO");
+}
+
+/* Makes the program see no vDSO: its time calls become system calls. */
+static struct rrs_error *hide_vdso(struct rrs_task *task)
+{
+    rrs_addr at = task->regs.rsp;
+    uint64_t entry[2];
+    RRS_TRY(rrs_tracee_read_all(task->tid, at, entry, 8));
+    at += 8 * (1 + entry[0] + 1); /* argc, argv, NULL */
+    do {                          /* envp, NULL */
+        RRS_TRY(rrs_tracee_read_all(task->tid, at, entry, 8));
+        at += 8;
+    } while (entry[0]);
+    for (;; at += sizeof entry) {
+        RRS_TRY(rrs_tracee_read_all(task->tid, at, entry, sizeof entry));
+        if (entry[0] == AT_NULL)
+            return NULL;
+        if (entry[0] != AT_SYSINFO_EHDR)
+            continue;
+        entry[0] = AT_IGNORE;
+        return rrs_tracee_write(task->tid, at, entry, sizeof entry);
+    }
+}
+
+static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_task *task,
+                                     uint32_t base)
+{
+    enum { BELOW_STACK = 1024, PATH_BYTES = 64 };
+    struct rrs_address_space *space = task->space;
+    rrs_addr path_at = task->regs.rsp - BELOW_STACK;
+    uint8_t before[PATH_BYTES];
+    int64_t fd;
+    RRS_TRY(rrs_tracee_read_all(task->tid, path_at, before, sizeof before));
+    RRS_TRY(rrs_space_open_pool(session, task, path_at, &fd));
+    RRS_TRY(rrs_tracee_write(task->tid, path_at, before, sizeof before));
+    uint64_t common = session->common.offset;
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_SESSION, PAGE,
+                          PROT_READ | PROT_WRITE, common));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CODE, PAGE,
+                          PROT_READ | PROT_EXEC, common + RRS_RUNTIME_CODE + base * PAGE));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CLASSES, 65536, PROT_READ,
+                          common + RRS_RUNTIME_CLASSES));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
+                          PROT_READ | PROT_WRITE, space->table->piece.offset));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    space->table_mapped = true;
+    RRS_TRY(rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
+                               RRS_ARGUMENTS((uint64_t)fd), NULL));
+    space->call_insn = space->runtime + RRS_RUNTIME_CODE + RRS_CODE_TRACED;
+    return NULL;
+}
+
+static struct rrs_error *take_execute_permission(struct rrs_session *session, struct rrs_task *task,
+                                                 const struct exec_scan *scan)
+{
+    struct rrs_address_space *space = task->space;
+    for (uint32_t i = 0; i < space->region_count; i++) {
+        const struct rrs_region *region = &space->regions[i];
+        int prot = PROT_READ | (region->writable ? PROT_WRITE : 0);
+        RRS_TRY(rrs_remote_call_ok(
+            session, task, "protecting code", SYS_mprotect,
+            RRS_ARGUMENTS(region->start, region->end - region->start, (uint64_t)prot), NULL));
+    }
+    if (!scan->vdso)
+        return NULL;
+    return rrs_remote_call_ok(session, task, "protecting the vDSO", SYS_mprotect,
+                              RRS_ARGUMENTS(scan->vdso, scan->vdso_end - scan->vdso, PROT_READ),
+                              NULL);
+}
+
+static struct rrs_error *choose_base(const struct exec_scan *scan, uint32_t *index)
+{
+    for (*index = 0; *index < RRS_RUNTIME_BASES; ++*index)
+        if (!scan->base_taken[*index])
+            return NULL;
+    return rrs_error_create(RRS_ERROR_UNSUPPORTED,
+                            "the program leaves no room below 2 GiB for the runtime");
+}
+
+struct rrs_error *rrs_space_create(struct rrs_session *session, struct rrs_task *task)
+{
+    struct rrs_address_space *space = calloc(1, sizeof *space);
+    if (!space)
+        return rrs_error_no_memory();
+    space->references = 1;
+    task->space = space;
+    struct exec_scan scan = {.space = space};
+    RRS_TRY(rrs_maps_visit(task->tid, scan_mapping, &scan));
+    uint32_t base;
+    RRS_TRY(choose_base(&scan, &base));
+    space->runtime = rrs_runtime_bases[base];
+    RRS_TRY(find_call_insn(task, &scan));
+    RRS_TRY(rrs_lookup_table_create(&session->pool, &space->table));
+    RRS_TRY(map_runtime(session, task, base));
+    RRS_TRY(take_execute_permission(session, task, &scan));
+    return hide_vdso(task);
+}
+
+static void *copy_array(const void *array, uint32_t count, size_t element_bytes)
+{
+    void *copy = malloc(count * element_bytes + 1);
+    assert(copy && "out of memory for an address space");
+    if (count)
+        memcpy(copy, array, count * element_bytes);
+    return copy;
+}
+
+/* Anonymous code may become different in parent and child: the child starts without its caches. */
+static bool drop_private_attachments(struct rrs_address_space *space)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < space->attachment_count; i++)
+        if (!space->attachments[i].module->private)
+            space->attachments[kept++] = space->attachments[i];
+    bool dropped = kept != space->attachment_count;
+    space->attachment_count = kept;
+    return dropped;
+}
+
+struct rrs_error *rrs_space_fork(struct rrs_session *session,
+                                 const struct rrs_address_space *parent,
+                                 struct rrs_address_space **child)
+{
+    struct rrs_address_space *space = malloc(sizeof *space);
+    if (!space)
+        return rrs_error_no_memory();
+    *space = *parent;
+    space->references = 1;
+    space->fetch_size = 0;
+    space->regions = copy_array(parent->regions, parent->region_count, sizeof *parent->regions);
+    space->region_room = parent->region_count;
+    space->attachments =
+        copy_array(parent->attachments, parent->attachment_count, sizeof *parent->attachments);
+    space->attachment_room = parent->attachment_count;
+    space->guarded = copy_array(parent->guarded, parent->guarded_count, sizeof *parent->guarded);
+    space->guarded_room = parent->guarded_count;
+    bool own_table = drop_private_attachments(space);
+    for (uint32_t i = 0; i < space->attachment_count; i++)
+        space->attachments[i].module->references++;
+    space->table->references++;
+    *child = space;
+    return own_table ? unshare_table(session, space) : NULL;
+}
+
+void rrs_space_release(struct rrs_session *session, struct rrs_address_space *space)
+{
+    if (!space || --space->references)
+        return;
+    for (uint32_t i = 0; i < space->attachment_count; i++)
+        rrs_module_release(session, space->attachments[i].module);
+    rrs_lookup_table_release(&session->pool, space->table);
+    free(space->regions);
+    free(space->attachments);
+    free(space->guarded);
+    free(space);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the engine knows of one address space: which ranges the program believes to be executable,
+ * which modules' caches are mapped for them, and the lookup table.
+ *
+ * No such range is executable in the real page tables. The engine never runs the code there; it
+ * enters shadow code for it through rrs_space_enter().
+ */
+#ifndef RRS_ENGINE_RUN_ADDRESS_SPACE_H
+#define RRS_ENGINE_RUN_ADDRESS_SPACE_H
+
+#include "engine/run/session.h"
+
+/* What a file was when it was mapped: two equal keys hold the same code. */
+struct rrs_file_key {
+    uint64_t device, inode, size;
+    int64_t mtime_ns;
+};
+
+/* A range of code as the program sees it. */
+struct rrs_region {
+    rrs_addr start, end;  /* end is exclusive */
+    bool writable;        /* pages that hold translated code are write-guarded */
+    bool from_file;       /* private and unmodified: `key` and `file_offset` hold */
+    uint64_t file_offset; /* of `start` */
+    struct rrs_file_key key;
+};
+
+/* A code cache, and which code it is of. */
+struct rrs_module {
+    bool private;            /* of one address space; else of every one that maps the file */
+    struct rrs_file_key key; /* not private */
+    uint32_t references;     /* attachments */
+    struct rrs_code_cache cache;
+    struct rrs_shared_piece piece;
+    struct rrs_module *next;
+};
+
+/* A module at its place in an address space. */
+struct rrs_attachment {
+    rrs_addr base;       /* module-relative 0 */
+    rrs_addr start, end; /* app range that it serves */
+    rrs_addr shadow;     /* address of the cache */
+    struct rrs_module *module;
+};
+
+enum { RRS_FETCH_BYTES = 16384 };
+
+struct rrs_address_space {
+    uint32_t references; /* tasks */
+    uint32_t runtime;    /* runtime base */
+    rrs_addr call_insn;  /* a traced system call instruction for injected calls */
+    struct rrs_lookup_table *table;
+    bool table_mapped; /* the task's memory shows `table`; else it is mapped at the next entry */
+    struct rrs_region *regions; /* ascending, disjoint */
+    uint32_t region_count, region_room;
+    struct rrs_attachment *attachments;
+    uint32_t attachment_count, attachment_room;
+    rrs_addr *guarded; /* pages of writable regions that are read-only now, ascending */
+    uint32_t guarded_count, guarded_room;
+    rrs_addr fetch_at; /* what `fetched` holds */
+    size_t fetch_size;
+    uint8_t fetched[RRS_FETCH_BYTES];
+};
+
+/** Takes over a task whose execve has just ended (at its exit stop): maps the runtime, finds the
+ * code, takes the execute permission from it and hides the vDSO. `app` has the initial registers.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_space_create(struct rrs_session *session,
+                                                  struct rrs_task *task);
+
+/** The address space of a forked child. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_fork(struct rrs_session *session,
+                                                const struct rrs_address_space *parent,
+                                                struct rrs_address_space **child);
+void rrs_space_release(struct rrs_session *session, struct rrs_address_space *space);
+
+/**
+ * Shadow PC for `app_pc` in the task's space, translating as needed; 0 if the program has no
+ * executable code there. May inject calls.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
+                                                 rrs_addr app_pc, bool indirect, rrs_addr *shadow);
+
+/** The attachment whose cache holds `shadow_pc`, or NULL. Valid until the next entry. */
+struct rrs_attachment *rrs_space_attachment_of_shadow(struct rrs_address_space *space,
+                                                      rrs_addr shadow_pc);
+
+const struct rrs_region *rrs_space_region_at(const struct rrs_address_space *space, rrs_addr pc);
+
+/**
+ * The program changed [start, end): it is now code as in `region`, or no code at all (NULL). Drops
+ * what was made of the old code. The task must be stopped; calls may be injected.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_space_set_code(struct rrs_session *session,
+                                                    struct rrs_task *task, rrs_addr start,
+                                                    rrs_addr end, const struct rrs_region *region);
+
+/** Whether any page of [start, end) is code for the program. */
+bool rrs_space_has_code(const struct rrs_address_space *space, rrs_addr start, rrs_addr end);
+
+/** Lifts the write guards in [start, end) and drops the blocks there. True if there were any. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_unguard(struct rrs_session *session,
+                                                   struct rrs_task *task, rrs_addr start,
+                                                   rrs_addr end, bool *any);
+
+/** Fills in `region`'s file fields from a file of the tracee, if two looks at it can be compared.
+ */
+void rrs_region_set_file(struct rrs_region *region, const char *path, uint64_t file_offset);
+
+/** Where the translator reads the code of `attachment`; valid while both arguments are. */
+struct rrs_source_context {
+    struct rrs_session *session;
+    struct rrs_task *task;
+    struct rrs_attachment *attachment;
+    bool saw_writable;
+    rrs_addr writable_from, writable_to;
+};
+struct rrs_code_source rrs_space_source(struct rrs_source_context *context);
+
+#endif

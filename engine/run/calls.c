@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* The program's system calls: who sleeps, and what they change that the engine knows about. */
+#include "engine/run/calls.h"
+
+#include "engine/run/remote.h"
+#include "engine/run/state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+
+enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_REFUSE };
+
+struct call {
+    struct rrs_session *session;
+    struct rrs_task *task;
+    struct user_regs_struct *regs; /* at the stop; rdi.. are the arguments */
+};
+
+struct call_row {
+    uint8_t class;
+    /* May change the arguments. */
+    struct rrs_error *(*enter)(struct call *call);
+    /* `result` is the call's, not an error. The arguments are in task->call_regs. */
+    struct rrs_error *(*leave)(struct call *call, uint64_t result);
+};
+
+/* --- hooks --- */
+
+static rrs_addr page_up(rrs_addr address)
+{
+    return (address + 4095) & ~(rrs_addr)4095;
+}
+
+/* The kernel gets the protection without execute; on x86 executable pages are readable. */
+static uint64_t without_exec(uint64_t prot)
+{
+    return prot & PROT_EXEC ? (prot & ~(uint64_t)PROT_EXEC) | PROT_READ : prot;
+}
+
+static struct rrs_error *enter_mmap(struct call *call)
+{
+    call->regs->rdx = without_exec(call->regs->rdx);
+    return NULL;
+}
+
+static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    rrs_addr end = result + page_up(asked->rsi);
+    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    if (!(asked->rdx & PROT_EXEC)) {
+        if (!rrs_space_has_code(call->task->space, result, end))
+            return NULL;
+        return rrs_space_set_code(call->session, call->task, result, end, NULL);
+    }
+    if (!(asked->r10 & MAP_ANONYMOUS) && !(asked->r10 & MAP_SHARED)) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", call->task->tid, (int)asked->r8);
+        rrs_region_set_file(&region, path, asked->r9);
+    }
+    return rrs_space_set_code(call->session, call->task, result, end, &region);
+}
+
+static struct rrs_error *enter_none(struct call *call)
+{
+    (void)call;
+    return NULL;
+}
+
+static struct rrs_error *leave_none(struct call *call, uint64_t result)
+{
+    (void)call;
+    (void)result;
+    return NULL;
+}
+
+#define enter_munmap enter_none
+
+static struct rrs_error *leave_munmap(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    rrs_addr end = asked->rdi + page_up(asked->rsi);
+    (void)result;
+    if (!rrs_space_has_code(call->task->space, asked->rdi, end))
+        return NULL;
+    return rrs_space_set_code(call->session, call->task, asked->rdi, end, NULL);
+}
+
+static struct rrs_error *enter_mprotect(struct call *call)
+{
+    return enter_mmap(call); /* the protection is the third argument of both */
+}
+
+/* What a file holds is known of code that was mapped from it and never writable since. */
+static bool stays_from_file(const struct rrs_region *before, rrs_addr start, rrs_addr end,
+                            uint64_t prot)
+{
+    return before && before->from_file && !(prot & PROT_WRITE) && before->start <= start &&
+           before->end >= end;
+}
+
+static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    struct rrs_address_space *space = call->task->space;
+    rrs_addr start = asked->rdi, end = start + page_up(asked->rsi);
+    (void)result;
+    if (!(asked->rdx & PROT_EXEC)) {
+        if (!rrs_space_has_code(space, start, end))
+            return NULL;
+        return rrs_space_set_code(call->session, call->task, start, end, NULL);
+    }
+    const struct rrs_region *before = rrs_space_region_at(space, start);
+    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    if (stays_from_file(before, start, end, asked->rdx)) {
+        region = *before;
+        region.file_offset += start - before->start;
+    }
+    return rrs_space_set_code(call->session, call->task, start, end, &region);
+}
+
+#define enter_mremap enter_none
+
+static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    const struct rrs_region *before = rrs_space_region_at(call->task->space, asked->rdi);
+    if (!before)
+        return NULL;
+    struct rrs_region region = {.writable = before->writable};
+    RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
+                               asked->rdi + page_up(asked->rsi), NULL));
+    return rrs_space_set_code(call->session, call->task, result, result + page_up(asked->rdx),
+                              &region);
+}
+
+static struct rrs_error *enter_shmat(struct call *call)
+{
+    call->regs->rdx &= ~(uint64_t)SHM_EXEC;
+    return NULL;
+}
+
+static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    struct shmid_ds ds;
+    if (!(asked->rdx & SHM_EXEC) || shmctl((int)asked->rdi, IPC_STAT, &ds) < 0)
+        return NULL;
+    struct rrs_region region = {.writable = !(asked->rdx & SHM_RDONLY)};
+    return rrs_space_set_code(call->session, call->task, result, result + page_up(ds.shm_segsz),
+                              &region);
+}
+
+#define enter_sigaction enter_none
+
+static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    uint64_t action[2]; /* handler, flags: Linux v6.1 include/linux/signal_types.h sigaction */
+    (void)result;
+    if (!asked->rsi || asked->rdi < 1 || asked->rdi > 64)
+        return NULL;
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, action, sizeof action));
+    call->task->process->signals[asked->rdi] =
+        (struct rrs_disposition){.handler = action[0], .flags = action[1]};
+    return NULL;
+}
+
+#define enter_sigreturn enter_none
+#define leave_sigreturn leave_none
+
+/* --- table --- */
+
+static const struct call_row rows[512] = {
+#define PASS(name)       [SYS_##name] = {CLASS_PASS, NULL, NULL},
+#define NEVER(name)      [SYS_##name] = {CLASS_NEVER, NULL, NULL},
+#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook},
+#define REFUSE(name)     [SYS_##name] = {CLASS_REFUSE, NULL, NULL},
+#include "engine/syscalls/classes.def"
+#undef PASS
+#undef NEVER
+#undef HOOK
+#undef REFUSE
+};
+
+static const struct call_row *row_of(int number)
+{
+    static const struct call_row other = {CLASS_MAY, NULL, NULL};
+    return (unsigned)number < sizeof rows / sizeof rows[0] ? &rows[number] : &other;
+}
+
+void rrs_calls_fill_classes(uint8_t classes[65536])
+{
+    for (int i = 0; i < (int)(sizeof rows / sizeof rows[0]); i++)
+        classes[i] = rows[i].class == CLASS_PASS;
+    for (int i = 0; i < 256; i++)
+        classes[RRS_RUNTIME_ODD - RRS_RUNTIME_CLASSES + i] = i & 1;
+}
+
+/* --- entry and exit --- */
+
+static struct user_regs_struct behind_call(const struct rrs_task *task,
+                                           const struct user_regs_struct *regs)
+{
+    struct user_regs_struct app = *regs;
+    app.rip = task->call_regs.rip;
+    app.rcx = app.rip;
+    app.r11 = app.eflags;
+    return app;
+}
+
+static struct rrs_error *finish_at_once(struct call *call, int64_t result)
+{
+    struct user_regs_struct app = behind_call(call->task, call->regs);
+    app.rax = (uint64_t)result;
+    call->task->at_call = true;
+    rrs_task_ready(call->session, call->task, &app);
+    return rrs_task_resume(call->session, call->task, false);
+}
+
+/* Pages that hold code are read-only while they do: no output of the call may meet one. */
+static struct rrs_error *unguard_outputs(struct call *call)
+{
+    const struct user_regs_struct *r = call->regs;
+    const uint64_t values[] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+    enum { LEAST = 4096, MOST = 1 << 30 };
+    bool any, changed = false;
+    uint64_t longest = LEAST;
+    if (!call->task->space->guarded_count)
+        return NULL;
+    for (int i = 0; i < 6; i++)
+        if (values[i] > longest && values[i] <= MOST)
+            longest = values[i];
+    struct user_regs_struct saved = *r;
+    call->task->at_call = true;
+    for (int i = 0; i < 6; i++)
+        if (values[i] > MOST || values[i] >= LEAST) {
+            RRS_TRY(
+                rrs_space_unguard(call->session, call->task, values[i], values[i] + longest, &any));
+            changed |= any;
+        }
+    if (call->task->at_call || !changed) {
+        call->task->at_call = false;
+        return NULL;
+    }
+    /* The stop was used up by injected calls: make the program's call again, to stop there. */
+    int status;
+    struct user_regs_struct again = saved;
+    again.rip = call->task->call_shadow - 2;
+    again.rax = saved.orig_rax;
+    again.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(call->task->tid, &again));
+    return rrs_task_run_to_stop(call->session, call->task, PTRACE_CONT, &status);
+}
+
+static bool is_alone(const struct rrs_session *session)
+{
+    return session->tasks && !session->tasks->next;
+}
+
+struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
+                                  struct user_regs_struct *regs)
+{
+    struct call call = {session, task, regs};
+    bool again = task->in_call;
+    if (!again)
+        task->call = (int)regs->orig_rax;
+    const struct call_row *row = row_of(task->call);
+    session->counters.stops_syscall++;
+    if (session->runner == task)
+        rrs_session_settle(session, false);
+    task->restarting = false;
+    if (row->class == CLASS_REFUSE)
+        return finish_at_once(&call, -ENOSYS);
+    task->in_call = true;
+    if (row->enter && !again) {
+        struct user_regs_struct before = *regs;
+        RRS_TRY(row->enter(&call));
+        if (memcmp(&before, regs, sizeof before))
+            RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
+    }
+    RRS_TRY(unguard_outputs(&call));
+    /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
+    bool one_stop = !again && (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
+                               (row->class == CLASS_MAY && is_alone(session)));
+    if (one_stop)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    task->state = RRS_TASK_IN_SYSCALL;
+    if (session->runner == task)
+        session->runner = NULL;
+    return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+}
+
+static bool was_interrupted(uint64_t result)
+{
+    /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: include/linux/errno.h */
+    return result == (uint64_t)-512 || result == (uint64_t)-513 || result == (uint64_t)-514 ||
+           result == (uint64_t)-516;
+}
+
+struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_task *task)
+{
+    struct user_regs_struct regs;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    struct call call = {session, task, &regs};
+    const struct call_row *row = row_of(task->call);
+    if (task->call == SYS_rt_sigreturn && (long)regs.orig_rax == -1) {
+        rrs_task_ready(session, task, &regs);
+        return NULL;
+    }
+    if (was_interrupted(regs.rax)) {
+        task->restarting = true;
+        return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+    }
+    struct user_regs_struct app = behind_call(task, &regs);
+    if (row->leave && regs.rax < (uint64_t)-4095)
+        RRS_TRY(row->leave(&call, regs.rax));
+    if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)
+        app.rdx = task->call_regs.rdx;
+    rrs_task_ready(session, task, &app);
+    return NULL;
+}

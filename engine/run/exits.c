@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* The runner left shadow code: why, and how it goes on. */
+#include "engine/run/state.h"
+
+#include "engine/arch/x86_64/emulate.h"
+#include "engine/run/remote.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+struct exit_context {
+    struct rrs_session *session;
+    struct rrs_task *task;
+    struct rrs_attachment *attachment;
+    struct rrs_exit exit;
+    struct user_regs_struct regs; /* app values except rip */
+};
+
+/* The exit path of the prologue overwrote three registers and stored them before. */
+static void restore_exit_registers(const struct rrs_task *task, struct user_regs_struct *regs)
+{
+    const struct rrs_cells *cells = task->space->table->cells;
+    regs->rax = cells->exit_rax;
+    regs->rcx = cells->exit_rcx;
+    regs->r11 = cells->exit_r11;
+}
+
+static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool indirect)
+{
+    x->regs.rip = app_pc;
+    rrs_task_ready(x->session, x->task, &x->regs);
+    return rrs_task_resume(x->session, x->task, indirect);
+}
+
+static struct rrs_error *handle_miss(struct exit_context *x)
+{
+    const struct rrs_cells *cells = x->task->space->table->cells;
+    rrs_addr target = x->regs.rcx;
+    x->session->counters.stops_miss++;
+    rrs_session_settle(x->session, false);
+    x->regs.rcx = cells->lookup_rcx;
+    x->regs.rdx = cells->lookup_rdx;
+    x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
+    return go_on_at(x, target, true);
+}
+
+/*
+ * Runs a task from the site to the tick instruction, a few instructions of straight-line code, with
+ * a stop in the place of the latter. `*arrived` is false if a fault came first: the task then
+ * stands at its signal's stop.
+ */
+static struct rrs_error *run_to_transfer(struct exit_context *x, const struct rrs_block *block,
+                                         bool *arrived)
+{
+    struct rrs_code_cache *cache = &x->attachment->module->cache;
+    uint32_t stop_at = block->shadow + block->transfer;
+    uint8_t saved[5];
+    int status;
+    x->regs.rip = x->attachment->shadow + block->shadow + block->site_end;
+    x->regs.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));
+    rrs_code_cache_arm_stop(cache, stop_at, saved);
+    struct rrs_error *error;
+    do {
+        *arrived = true;
+        error = rrs_ptrace_resume(x->task->tid, PTRACE_CONT, 0);
+        if (!error)
+            error = rrs_task_wait(x->task, &status);
+        if (error || rrs_status_event(status) == PTRACE_EVENT_SECCOMP)
+            break;
+        if (rrs_status_event(status))
+            continue;
+        siginfo_t info;
+        error = rrs_ptrace_get_siginfo(x->task->tid, &info);
+        if (!error && info.si_code > 0) { /* raised by the code itself */
+            *arrived = false;
+            break;
+        }
+        if (!error)
+            rrs_task_hold_signal(x->task, &info);
+    } while (!error);
+    rrs_code_cache_disarm_stop(cache, stop_at, saved);
+    if (error || !*arrived)
+        return error;
+    RRS_TRY(rrs_ptrace_get_regs(x->task->tid, &x->regs));
+    restore_exit_registers(x->task, &x->regs);
+    return NULL;
+}
+
+static struct rrs_error *handle_tick(struct exit_context *x)
+{
+    struct rrs_code_cache *cache = &x->attachment->module->cache;
+    struct rrs_block block = cache->blocks[x->exit.block];
+    x->session->counters.stops_tick++;
+    if (block.site_end != block.transfer) {
+        bool arrived;
+        RRS_TRY(run_to_transfer(x, &block, &arrived));
+        if (!arrived)
+            return rrs_handle_signal(x->session, x->task);
+    }
+    rrs_session_settle(x->session, true);
+    x->task->at_call = true;
+    struct user_regs_struct at_transfer = x->regs;
+    at_transfer.rip = x->attachment->shadow + block.shadow + block.transfer;
+    bool pending;
+    bool known = rrs_state_to_app(x->session, x->task, &at_transfer, &pending);
+    assert(known && "a tick site outside of all blocks");
+    (void)known;
+    at_transfer.rcx = x->regs.rcx; /* nothing of the transfer has run: all registers are real */
+    at_transfer.rdx = x->regs.rdx;
+    rrs_task_ready(x->session, x->task, &at_transfer);
+    return NULL;
+}
+
+static struct rrs_error *fetch_insn(struct exit_context *x, rrs_addr pc, struct rrs_insn *insn)
+{
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    struct rrs_source_context context = {
+        .session = x->session, .task = x->task, .attachment = x->attachment};
+    struct rrs_code_source source = rrs_space_source(&context);
+    size_t size =
+        source.read(source.context, (int64_t)(pc - x->attachment->base), bytes, sizeof bytes);
+    if (!size || !rrs_decode(x->session->translator.decoder, bytes, size, insn))
+        return rrs_error_create(RRS_ERROR_FAULT, "no instruction at %#lx", (unsigned long)pc);
+    return NULL;
+}
+
+static struct rrs_error *clear_x87_pointers(struct rrs_task *task, const struct rrs_insn *insn,
+                                            const struct user_regs_struct *before)
+{
+    static const uint8_t zeros[16];
+    struct rrs_x87_pointer_field fields[2];
+    rrs_addr image = rrs_operand_address(insn, before);
+    int count = rrs_x87_pointer_fields(insn, fields);
+    for (int i = 0; i < count; i++)
+        RRS_TRY(rrs_tracee_write(task->tid, image + fields[i].offset, zeros, fields[i].bytes));
+    return NULL;
+}
+
+static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs_insn *insn)
+{
+    struct user_regs_struct before = x->task->regs;
+    bool faulted;
+    RRS_TRY(rrs_run_alone(x->session, x->task, insn, &faulted));
+    if (faulted)
+        return rrs_handle_signal(x->session, x->task);
+    if (x->exit.trapped_op == RRS_TRAPPED_X87_POINTERS)
+        RRS_TRY(clear_x87_pointers(x->task, insn, &before));
+    return rrs_task_resume(x->session, x->task, false);
+}
+
+static struct rrs_error *handle_iret(struct exit_context *x)
+{
+    enum { RIP, CS, FLAGS, STACK, SS, WORDS, USER_CS = 0x33, USER_SS = 0x2b };
+    uint64_t frame[WORDS];
+    RRS_TRY(rrs_tracee_read_all(x->task->tid, x->regs.rsp, frame, sizeof frame));
+    if (frame[CS] != USER_CS || frame[SS] != USER_SS) {
+        siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+        x->task->regs = x->regs;
+        return rrs_raise_signal(x->session, x->task, &info);
+    }
+    x->regs.rsp = frame[STACK];
+    x->regs.eflags = rrs_loaded_flags(x->regs.eflags, frame[FLAGS]);
+    return go_on_at(x, frame[RIP], false);
+}
+
+static struct rrs_error *handle_insn(struct exit_context *x)
+{
+    rrs_addr pc = x->attachment->base + (uint64_t)x->exit.app;
+    struct rrs_insn insn;
+    x->session->counters.stops_insn++;
+    rrs_session_settle(x->session, false);
+    RRS_TRY(fetch_insn(x, pc, &insn));
+    x->regs.rip = pc;
+    x->task->at_call = true;
+    if (insn.kind == RRS_INSN_IRET)
+        return handle_iret(x);
+    if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs))
+        return go_on_at(x, pc + insn.length, false);
+    rrs_task_ready(x->session, x->task, &x->regs);
+    return run_insn_alone(x, &insn);
+}
+
+static struct rrs_error *handle_refused(struct exit_context *x)
+{
+    rrs_addr pc = x->attachment->base + (uint64_t)x->exit.app;
+    rrs_session_settle(x->session, false);
+    rrs_session_warn(x->session,
+                     "task %d: the instruction at %#lx (a far transfer, int 0x80 or sysenter) is "
+                     "not supported; it gets SIGILL",
+                     x->task->tid, (unsigned long)pc);
+    x->regs.rip = pc;
+    x->task->at_call = true;
+    rrs_task_ready(x->session, x->task, &x->regs);
+    siginfo_t info = {.si_signo = SIGILL, .si_code = ILL_ILLOPC};
+    info.si_addr = (void *)(uintptr_t)pc;
+    return rrs_raise_signal(x->session, x->task, &info);
+}
+
+static struct rrs_error *dispatch(struct exit_context *x)
+{
+    rrs_addr target = x->attachment->base + (uint64_t)x->exit.app;
+    switch ((enum rrs_exit_kind)x->exit.kind) {
+    case RRS_EXIT_LINK:
+        x->session->counters.stops_link++;
+        rrs_session_settle(x->session, false);
+        return go_on_at(x, target, false);
+    case RRS_EXIT_TICK:
+        return handle_tick(x);
+    case RRS_EXIT_INSN:
+        return handle_insn(x);
+    case RRS_EXIT_REFUSED:
+        return handle_refused(x);
+    case RRS_EXIT_FETCH:
+        rrs_session_settle(x->session, false);
+        x->regs.rip = target;
+        rrs_task_ready(x->session, x->task, &x->regs);
+        x->task->natural = true;
+        x->session->quota = (uint64_t)x->session->page->rest;
+        RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->task->regs));
+        return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
+    default:
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED, "task %d: exit of unknown kind %d",
+                                x->task->tid, x->exit.kind);
+    }
+}
+
+struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rrs_task *task)
+{
+    struct exit_context x = {.session = session, .task = task};
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &x.regs));
+    if (rrs_task_at_call(session, task, x.regs.rip)) /* interrupted, made again by the kernel */
+        return rrs_handle_call(session, task, &x.regs);
+    task->in_call = false;
+    x.attachment = rrs_space_attachment_of_shadow(task->space, x.regs.rip);
+    if (!x.attachment)
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED,
+                                "task %d made a system call outside of shadow code, at %#lx",
+                                task->tid, (unsigned long)x.regs.rip);
+    struct rrs_code_cache *cache = &x.attachment->module->cache;
+    uint32_t at = (uint32_t)(x.regs.rip - x.attachment->shadow);
+    uint64_t id = task->space->table->cells->exit_id;
+    assert(id < cache->exit_count && "the program wrote into the runtime's cells");
+    x.exit = cache->exits[id];
+    if (at != cache->prologue.exit_syscall + 2) {
+        task->call_shadow = x.regs.rip;
+        task->call_regs = x.regs;
+        task->call_regs.rip = x.attachment->base + (uint64_t)x.exit.app + x.exit.insn_bytes;
+        return rrs_handle_call(session, task, &x.regs);
+    }
+    restore_exit_registers(task, &x.regs);
+    x.task->at_call = true;
+    return id == RRS_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
+}
+
+struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,
+                                const struct rrs_insn *insn, bool *faulted)
+{
+    rrs_addr pc = task->regs.rip;
+    rrs_addr shadow;
+    int status;
+    session->counters.executed_alone++;
+    RRS_TRY(rrs_space_enter(session, task, pc, false, &shadow)); /* for the attachment */
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, shadow);
+    if (!attachment || !rrs_code_cache_load_scratch(&attachment->module->cache, insn,
+                                                    (int64_t)(pc - attachment->base)))
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED,
+                                "the operand of the instruction at %#lx is out of reach",
+                                (unsigned long)pc);
+    task->alone_pc = pc;
+    struct user_regs_struct regs = task->regs;
+    regs.rip = attachment->shadow + attachment->module->cache.scratch;
+    regs.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    task->at_call = false;
+    for (;;) {
+        RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_CONT, 0));
+        RRS_TRY(rrs_task_wait(task, &status));
+        if (rrs_status_event(status) == PTRACE_EVENT_SECCOMP)
+            break;
+        if (rrs_status_event(status))
+            continue;
+        siginfo_t info;
+        RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
+        *faulted = info.si_code > 0;
+        if (*faulted)
+            return NULL;
+        rrs_task_hold_signal(task, &info);
+    }
+    *faulted = false;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    restore_exit_registers(task, &regs);
+    regs.rip = pc + insn->length;
+    task->at_call = true;
+    rrs_task_ready(session, task, &regs);
+    return NULL;
+}

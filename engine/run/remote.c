@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/run/remote.h"
+
+#include "engine/run/address_space.h"
+
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
+{
+    pid_t pid;
+    do {
+        pid = waitpid(task->tid, status, __WALL);
+    } while (pid < 0 && errno == EINTR);
+    if (pid < 0)
+        return rrs_error_os(errno, NULL, "waiting for task %d", task->tid);
+    if (WIFSTOPPED(*status))
+        return NULL;
+    task->dead = true;
+    task->dead_status = *status;
+    struct rrs_error *error = rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d ended", task->tid);
+    error->task = task->tid;
+    return error;
+}
+
+static bool is_plain_signal_stop(int status)
+{
+    return rrs_status_event(status) == 0 && WSTOPSIG(status) != RRS_STATUS_SYSCALL_STOP;
+}
+
+/* Holds a signal that came between; true if the stop was nothing more than that. */
+static struct rrs_error *hold(struct rrs_task *task, int status, bool *was_signal)
+{
+    *was_signal = is_plain_signal_stop(status);
+    if (!*was_signal)
+        return NULL;
+    siginfo_t info;
+    RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
+    rrs_task_hold_signal(task, &info);
+    return NULL;
+}
+
+struct rrs_error *rrs_task_run_to_stop(struct rrs_session *session, struct rrs_task *task,
+                                       int request, int *status)
+{
+    (void)session;
+    for (;;) {
+        RRS_TRY(rrs_ptrace_resume(task->tid, request, 0));
+        RRS_TRY(rrs_task_wait(task, status));
+        if (rrs_status_event(*status) == PTRACE_EVENT_STOP)
+            continue;
+        bool was_signal;
+        RRS_TRY(hold(task, *status, &was_signal));
+        if (!was_signal)
+            return NULL;
+    }
+}
+
+static struct rrs_error *unexpected(const struct rrs_task *task, const char *where, int status)
+{
+    return rrs_error_create(RRS_ERROR_OS, "task %d: unexpected stop %#x %s", task->tid,
+                            (unsigned)status, where);
+}
+
+struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *task, long number,
+                                  const uint64_t arguments[6], int64_t *result)
+{
+    struct user_regs_struct regs;
+    int status;
+    session->counters.remote_calls++;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    regs.rdi = arguments[0];
+    regs.rsi = arguments[1];
+    regs.rdx = arguments[2];
+    regs.r10 = arguments[3];
+    regs.r8 = arguments[4];
+    regs.r9 = arguments[5];
+    if (!task->at_call) {
+        regs.rip = task->space->call_insn;
+        regs.rax = (uint64_t)number;
+        regs.orig_rax = (uint64_t)-1;
+        RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+        RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_CONT, &status));
+        if (rrs_status_event(status) != PTRACE_EVENT_SECCOMP)
+            return unexpected(task, "before an injected call", status);
+    } else {
+        regs.orig_rax = (uint64_t)number;
+        RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    }
+    task->at_call = false;
+    RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_SYSCALL, &status));
+    if (WSTOPSIG(status) != RRS_STATUS_SYSCALL_STOP)
+        return unexpected(task, "in an injected call", status);
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    *result = (int64_t)regs.rax;
+    return NULL;
+}
+
+struct rrs_error *rrs_remote_call_ok(struct rrs_session *session, struct rrs_task *task,
+                                     const char *what, long number, const uint64_t arguments[6],
+                                     int64_t *result)
+{
+    int64_t ignored;
+    RRS_TRY(rrs_remote_call(session, task, number, arguments, result ? result : &ignored));
+    int64_t value = result ? *result : ignored;
+    if (value < 0 && value > -4096)
+        return rrs_error_os((int)-value, NULL, "%s in task %d", what, task->tid);
+    return NULL;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/* The session's loop: which task runs, and what each stop means. */
+#include "engine/run/session.h"
+
+#include "engine/run/address_space.h"
+#include "engine/run/calls.h"
+#include "engine/run/launch.h"
+#include "engine/run/remote.h"
+#include "engine/run/state.h"
+#include "lmdb-store/scope.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void rrs_session_warn(struct rrs_session *session, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    if (!session->warn)
+        return;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    session->warn(session->warn_context, message);
+}
+
+/* --- beginning and end --- */
+
+/* One CPU for tracer and tracees: a stop that crosses CPUs costs many times one that does not. */
+static void pin_to_one_cpu(void)
+{
+    cpu_set_t allowed, one;
+    int cpu = sched_getcpu();
+    if (cpu < 0 || sched_getaffinity(0, sizeof allowed, &allowed) < 0 || !CPU_ISSET(cpu, &allowed))
+        return;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+struct rrs_error *rrs_session_init(struct rrs_session *session,
+                                   const struct rrs_session_options *options)
+{
+    memset(session, 0, sizeof *session);
+    session->options = *options;
+    session->pool.fd = -1;
+    session->translator.options = options->translate;
+    session->translator.decoder = rrs_decoder_create();
+    if (!session->translator.decoder)
+        return rrs_error_no_memory();
+    RRS_TRY(rrs_shared_pool_init(&session->pool));
+    RRS_TRY(rrs_shared_pool_take(&session->pool, RRS_RUNTIME_CLASSES + 65536, &session->common));
+    session->page = (struct rrs_session_page *)session->common.memory;
+    for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
+        rrs_lower_runtime_page(session->common.memory + RRS_RUNTIME_CODE + i * 4096,
+                               rrs_runtime_bases[i]);
+    rrs_calls_fill_classes(session->common.memory + RRS_RUNTIME_CLASSES);
+    if (options->pin)
+        pin_to_one_cpu();
+    return NULL;
+}
+
+static void kill_all(struct rrs_session *session)
+{
+    for (struct rrs_task *task = session->tasks; task; task = task->next)
+        if (!task->dead)
+            kill(task->tid, SIGKILL);
+    while (session->tasks) {
+        struct rrs_task *task = session->tasks;
+        int status;
+        if (!task->dead)
+            while (waitpid(task->tid, &status, __WALL) == task->tid && WIFSTOPPED(status))
+                ;
+        rrs_task_remove(session, task);
+    }
+}
+
+void rrs_session_deinit(struct rrs_session *session)
+{
+    kill_all(session);
+    while (session->processes) {
+        struct rrs_process *process = session->processes;
+        session->processes = process->next;
+        free(process);
+    }
+    while (session->modules) {
+        struct rrs_module *module = session->modules;
+        session->modules = module->next;
+        rrs_code_cache_deinit(&module->cache);
+        rrs_shared_pool_give(&session->pool, &module->piece);
+        free(module);
+    }
+    free(session->ended);
+    rrs_shared_pool_give(&session->pool, &session->common);
+    rrs_shared_pool_deinit(&session->pool);
+    rrs_decoder_destroy(session->translator.decoder);
+}
+
+/* --- tasks that begin and end --- */
+
+static struct rrs_error *begin_child(struct rrs_session *session, struct rrs_task *task)
+{
+    struct user_regs_struct regs;
+    if (!task->born || !task->stopped)
+        return NULL;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    regs.rip = task->call_regs.rip;
+    regs.rcx = regs.rip;
+    regs.r11 = regs.eflags;
+    regs.rax = 0;
+    rrs_task_ready(session, task, &regs);
+    return NULL;
+}
+
+static struct rrs_process *fork_process(struct rrs_session *session,
+                                        const struct rrs_process *parent, pid_t tgid,
+                                        uint64_t clone_flags)
+{
+    const uint64_t clear_sighand = 0x100000000; /* CLONE_CLEAR_SIGHAND */
+    struct rrs_process *process = rrs_process_create(session, tgid);
+    process->parent = parent->tgid;
+    memcpy(process->name, parent->name, sizeof process->name);
+    memcpy(process->signals, parent->signals, sizeof process->signals);
+    for (int i = 1; i <= 64 && (clone_flags & clear_sighand); i++)
+        if (process->signals[i].handler != (rrs_addr)(uintptr_t)SIG_IGN)
+            process->signals[i].handler = (rrs_addr)(uintptr_t)SIG_DFL;
+    return process;
+}
+
+struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_task *creator,
+                                      pid_t tid, uint64_t clone_flags)
+{
+    struct rrs_task *task = rrs_task_find(session, tid);
+    if (!task)
+        task = rrs_task_create(session, tid);
+    task->born = true;
+    task->call_regs = creator->call_regs;
+    task->process = clone_flags & CLONE_THREAD
+                        ? creator->process
+                        : fork_process(session, creator->process, tid, clone_flags);
+    task->process->tasks++;
+    if (clone_flags & CLONE_VM) {
+        task->space = creator->space;
+        task->space->references++;
+    } else {
+        RRS_TRY(rrs_space_fork(session, creator->space, &task->space));
+    }
+    return begin_child(session, task);
+}
+
+static struct rrs_error *clone_flags_of(const struct rrs_task *creator, uint64_t *flags)
+{
+    *flags = 0;
+    switch (creator->call) {
+    case SYS_vfork:
+        *flags = CLONE_VM | CLONE_VFORK;
+        return NULL;
+    case SYS_clone:
+        *flags = creator->call_regs.rdi;
+        return NULL;
+    case SYS_clone3:
+        return rrs_tracee_read_all(creator->tid, creator->call_regs.rdi, flags, sizeof *flags);
+    default:
+        return NULL;
+    }
+}
+
+static struct rrs_error *handle_clone_event(struct rrs_session *session, struct rrs_task *task)
+{
+    unsigned long child;
+    uint64_t flags;
+    RRS_TRY(rrs_ptrace_event_message(task->tid, &child));
+    RRS_TRY(clone_flags_of(task, &flags));
+    RRS_TRY(rrs_handle_new_task(session, task, (pid_t)child, flags));
+    return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+}
+
+static void name_process(struct rrs_process *process)
+{
+    char link[64], path[512];
+    snprintf(link, sizeof link, "/proc/%d/exe", process->tgid);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    const char *slash = strrchr(path, '/');
+    snprintf(process->name, sizeof process->name, "%.63s", slash ? slash + 1 : path);
+}
+
+static void reset_dispositions(struct rrs_process *process)
+{
+    for (int i = 1; i <= 64; i++)
+        if (process->signals[i].handler != (rrs_addr)(uintptr_t)SIG_IGN)
+            process->signals[i] = (struct rrs_disposition){0};
+}
+
+/* An exec by a thread that is not the leader gives it the leader's number. */
+static struct rrs_error *merge_into_leader(struct rrs_session *session, struct rrs_task *leader)
+{
+    unsigned long former;
+    RRS_TRY(rrs_ptrace_event_message(leader->tid, &former));
+    struct rrs_task *thread = rrs_task_find(session, (pid_t)former);
+    if (thread && thread != leader)
+        rrs_task_remove(session, thread);
+    return NULL;
+}
+
+static struct rrs_error *check_elf_class(const struct rrs_task *task)
+{
+    char path[64];
+    unsigned char ident[5] = {0};
+    snprintf(path, sizeof path, "/proc/%d/exe", task->tid);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (!file || fread(ident, 1, sizeof ident, file) != sizeof ident || ident[4] == 2)
+        return NULL;
+    return rrs_error_create(RRS_ERROR_UNSUPPORTED, "32-bit programs are not supported");
+}
+
+struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *task)
+{
+    int status;
+    RRS_TRY(merge_into_leader(session, task));
+    if (session->runner == task)
+        session->runner = NULL;
+    task->in_call = task->at_call = task->natural = false;
+    rrs_space_release(session, task->space);
+    task->space = NULL;
+    RRS_TRY(check_elf_class(task));
+    RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_SYSCALL, &status));
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &task->regs));
+    reset_dispositions(task->process);
+    name_process(task->process);
+    struct user_regs_struct initial = task->regs;
+    RRS_TRY(rrs_space_create(session, task));
+    rrs_task_ready(session, task, &initial);
+    session->started = true;
+    return NULL;
+}
+
+static void report_end(struct rrs_session *session, const struct rrs_task *task)
+{
+    if (!task->process)
+        return;
+    if (session->ended_count == session->ended_room) {
+        session->ended_room = session->ended_room ? session->ended_room * 2 : 64;
+        session->ended = realloc(session->ended, session->ended_room * sizeof *session->ended);
+        assert(session->ended && "out of memory for a report");
+    }
+    session->ended[session->ended_count++] =
+        (struct rrs_task_report){task->tid, task->process->tgid, task->ticks};
+}
+
+static void end_task(struct rrs_session *session, struct rrs_task *task, int status)
+{
+    if (session->runner == task)
+        rrs_session_settle(session, false);
+    if (task->process && task->tid == task->process->tgid)
+        task->process->status = status;
+    if (task->tid == session->root)
+        session->root_status = status;
+    report_end(session, task);
+    rrs_task_remove(session, task);
+}
+
+/* --- stops --- */
+
+static bool is_group_stop(int status)
+{
+    int signal = WSTOPSIG(status);
+    return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static struct rrs_error *handle_job_control(struct rrs_session *session, struct rrs_task *task,
+                                            int status)
+{
+    if (session->runner == task && !task->in_call) {
+        rrs_session_settle(session, false);
+        task->frozen_cells = *task->space->table->cells;
+        task->state = RRS_TASK_FROZEN;
+        session->runner = NULL;
+    }
+    if (is_group_stop(status)) {
+        if (task->state == RRS_TASK_RUNNING) { /* in a call that it made as the only task */
+            task->state = RRS_TASK_IN_SYSCALL;
+            session->runner = NULL;
+        }
+        task->job_stopped = true;
+        return rrs_ptrace_resume(task->tid, PTRACE_LISTEN, 0);
+    }
+    task->job_stopped = false;
+    if (task->state == RRS_TASK_FROZEN)
+        return NULL; /* its turn will come */
+    if (task->in_call)
+        return rrs_ptrace_resume(task->tid, session->runner == task ? PTRACE_CONT : PTRACE_SYSCALL,
+                                 0);
+    rrs_task_ready(session, task, &task->regs);
+    return NULL;
+}
+
+static struct rrs_error *handle_stop(struct rrs_session *session, struct rrs_task *task, int status)
+{
+    if (rrs_status_event(status))
+        session->counters.stops_event += rrs_status_event(status) != PTRACE_EVENT_SECCOMP;
+    switch (rrs_status_event(status)) {
+    case PTRACE_EVENT_SECCOMP:
+        return task->space ? rrs_handle_seccomp_stop(session, task)
+                           : rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    case PTRACE_EVENT_EXEC:
+        return rrs_handle_exec(session, task);
+    case PTRACE_EVENT_FORK:
+    case PTRACE_EVENT_VFORK:
+    case PTRACE_EVENT_CLONE:
+        return handle_clone_event(session, task);
+    case PTRACE_EVENT_STOP:
+        if (task->state == RRS_TASK_NEW && !task->stopped) {
+            task->stopped = true;
+            return begin_child(session, task);
+        }
+        return handle_job_control(session, task, status);
+    case 0:
+        break;
+    default:
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    }
+    if (!task->space) /* before its first exec: nothing of ours is in it */
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, WSTOPSIG(status));
+    if (WSTOPSIG(status) == RRS_STATUS_SYSCALL_STOP)
+        return rrs_handle_call_exit(session, task);
+    return rrs_handle_signal(session, task);
+}
+
+/* --- the loop --- */
+
+static struct rrs_task *next_ready(struct rrs_session *session)
+{
+    struct rrs_task *after = session->last_runner;
+    struct rrs_task *first = NULL;
+    bool passed = false;
+    for (struct rrs_task *task = session->tasks; task; task = task->next) {
+        bool can_run =
+            task->state == RRS_TASK_READY || (task->state == RRS_TASK_FROZEN && !task->job_stopped);
+        if (can_run && passed)
+            return task;
+        if (can_run && !first)
+            first = task;
+        passed |= task == after;
+    }
+    return first;
+}
+
+static struct rrs_error *run_next(struct rrs_session *session)
+{
+    struct rrs_task *task = session->last_runner;
+    bool goes_on = task && session->slice_left && task->state == RRS_TASK_READY;
+    if (!goes_on) {
+        task = next_ready(session);
+        if (!task)
+            return NULL;
+        if (task != session->last_runner)
+            session->counters.task_switches++;
+        session->last_runner = task;
+        session->slice_left = session->options.slice_ticks;
+    }
+    struct rrs_error *error;
+    if (task->state == RRS_TASK_FROZEN) {
+        *task->space->table->cells = task->frozen_cells;
+        session->page->rest = (int64_t)session->slice_left;
+        session->quota = session->slice_left;
+        error = rrs_task_resume_raw(session, task, PTRACE_CONT);
+    } else {
+        error = rrs_task_resume(session, task, false);
+    }
+    return error;
+}
+
+/* A task that died under a request: its end has been seen, or is still to be reported. */
+static struct rrs_error *absorb_death(struct rrs_session *session, struct rrs_error *error)
+{
+    if (!error || error->code != RRS_ERROR_TRACEE_GONE)
+        return error;
+    struct rrs_task *task = rrs_task_find(session, error->task);
+    rrs_error_destroy(error);
+    if (!task)
+        return NULL;
+    if (task->dead) {
+        end_task(session, task, task->dead_status);
+    } else {
+        task->state = RRS_TASK_IN_SYSCALL;
+        if (session->runner == task)
+            session->runner = NULL;
+    }
+    return NULL;
+}
+
+static struct rrs_error *wait_and_handle(struct rrs_session *session)
+{
+    int status;
+    pid_t tid = waitpid(-1, &status, __WALL);
+    if (tid < 0)
+        return errno == EINTR ? NULL : rrs_error_os(errno, NULL, "waiting for the program");
+    struct rrs_task *task = rrs_task_find(session, tid);
+    if (!WIFSTOPPED(status)) {
+        if (task)
+            end_task(session, task, status);
+        return NULL;
+    }
+    if (!task) /* a child whose creator has not reported it yet */
+        task = rrs_task_create(session, tid);
+    return absorb_death(session, handle_stop(session, task, status));
+}
+
+static struct rrs_error *loop(struct rrs_session *session)
+{
+    while (session->tasks) {
+        if (!session->runner)
+            RRS_TRY(absorb_death(session, run_next(session)));
+        if (session->tasks)
+            RRS_TRY(wait_and_handle(session));
+    }
+    return NULL;
+}
+
+static struct rrs_error *exec_failure(int error_fd, const char *program)
+{
+    int failure;
+    if (read(error_fd, &failure, sizeof failure) != sizeof failure)
+        return NULL;
+    return rrs_error_os(failure, program, "cannot execute");
+}
+
+void rrs_session_collect(struct rrs_session *session)
+{
+    session->counters.blocks = session->translator.blocks;
+    session->counters.insns = session->translator.insns;
+    session->counters.traces = session->translator.traces;
+    session->counters.cache_bytes = 0;
+    for (const struct rrs_module *module = session->modules; module; module = module->next)
+        session->counters.cache_bytes += module->cache.used;
+}
+
+/*
+ * A terminal's signals go to its whole foreground group: they are the program's business. While
+ * `ours` is set, they pass the tracer by.
+ */
+static void pass_terminal_signals_by(bool ours, struct sigaction before[])
+{
+    static const int signals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (ours)
+            sigaction(signals[i], &ignore, &before[i]);
+        else
+            sigaction(signals[i], &before[i], NULL);
+}
+
+struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[])
+{
+    _cleanup_close_ int error_fd = -1;
+    RRS_TRY(rrs_launch(&session->options, argv, &session->root, &error_fd));
+    struct rrs_task *root = rrs_task_create(session, session->root);
+    root->process = rrs_process_create(session, session->root);
+    root->process->tasks = 1;
+    root->process->parent = getpid();
+    root->born = root->stopped = true;
+    root->state = RRS_TASK_IN_SYSCALL;
+    struct sigaction before[8];
+    pass_terminal_signals_by(true, before);
+    struct rrs_error *error = loop(session);
+    pass_terminal_signals_by(false, before);
+    return error ? error : exec_failure(error_fd, argv[0]);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session: one tree of tasks that runs in shadow code, its address spaces, and the clock.
+ *
+ * At most one task, the runner, is in user code at a time. Every other task is stopped in an app
+ * state (READY), or inside a system call (IN_SYSCALL), from which it can only come back to a stop.
+ */
+#ifndef RRS_ENGINE_RUN_SESSION_H
+#define RRS_ENGINE_RUN_SESSION_H
+
+#include "engine/run/lookup_table.h"
+#include "engine/runtime/layout.h"
+#include "engine/tracee/ptrace.h"
+#include "engine/tracee/shared_pool.h"
+#include "engine/translate/translate.h"
+
+#include <stdbool.h>
+
+/* Why the tracee stopped, and what the translator did: X(name, "what a person reads"). */
+#define RRS_COUNTERS(X)                                    \
+    X(stops_link, "stops: direct target not translated")   \
+    X(stops_miss, "stops: indirect target not translated") \
+    X(stops_tick, "stops: tick slice ended")               \
+    X(stops_syscall, "stops: system call")                 \
+    X(stops_insn, "stops: instruction done by the engine") \
+    X(stops_signal, "stops: signal")                       \
+    X(stops_event, "stops: fork, exec, exit and the like") \
+    X(remote_calls, "system calls injected")               \
+    X(blocks, "blocks translated")                         \
+    X(insns, "instructions translated")                    \
+    X(traces, "traces laid out")                           \
+    X(cache_bytes, "code cache bytes")                     \
+    X(modules, "modules")                                  \
+    X(invalidations, "blocks dropped")                     \
+    X(flushes, "caches flushed")                           \
+    X(guard_faults, "writes to guarded code")              \
+    X(executed_alone, "instructions executed alone")       \
+    X(task_switches, "task switches")
+
+struct rrs_counters {
+#define X(name, text) uint64_t name;
+    RRS_COUNTERS(X)
+#undef X
+};
+
+enum { RRS_SLICE_TICKS_DEFAULT = 500000 }; /* some milliseconds */
+
+struct rrs_session_options {
+    uint64_t slice_ticks; /* a task runs for so many before another may */
+    bool keep_aslr;       /* do not switch address space randomisation off */
+    bool pin;             /* tracer and tracees on one CPU */
+    uint32_t cpu_level;   /* 0: the machine's; 1..3: x86-64 baseline, v2, v3 */
+    struct rrs_translate_options translate;
+};
+
+enum rrs_task_state {
+    RRS_TASK_NEW,        /* its creator has reported it, or it has stopped; the other is to come */
+    RRS_TASK_READY,      /* stopped in the app state `regs` */
+    RRS_TASK_RUNNING,    /* the runner */
+    RRS_TASK_IN_SYSCALL, /* in the kernel; its exit stops */
+    RRS_TASK_FROZEN,     /* was stopped by job control in shadow code; goes on as it stands */
+};
+
+/* A signal that was reported and waits for a safe point. */
+struct rrs_held_signal {
+    siginfo_t info;
+    struct rrs_held_signal *next;
+};
+
+struct rrs_disposition {
+    rrs_addr handler; /* SIG_DFL, SIG_IGN or an app address */
+    uint64_t flags;   /* SA_* */
+};
+
+/* A thread group. */
+struct rrs_process {
+    pid_t tgid;
+    pid_t parent;
+    uint32_t tasks;
+    uint64_t ticks;
+    int status; /* wait status once it ended */
+    bool ended;
+    char name[64];                      /* last component of the program's path */
+    struct rrs_disposition signals[65]; /* by number */
+    struct rrs_process *next;
+};
+
+struct rrs_task {
+    pid_t tid;
+    enum rrs_task_state state;
+    struct rrs_process *process;
+    struct rrs_address_space *space;
+    struct user_regs_struct regs; /* the app state, if READY */
+    uint64_t ticks;
+    bool at_call;       /* stands at a call's seccomp stop: an injected call may take its place */
+    bool natural;       /* was resumed at its app PC, to meet the fault that is there */
+    bool dead;          /* its end was seen out of turn: */
+    int dead_status;    /*   its wait status */
+    bool born, stopped; /* NEW: creator's report seen; own first stop seen */
+    bool in_call;       /* a system call of the program is under way: the next fields hold */
+    bool restarting;    /* it was interrupted; a signal or the call itself comes next */
+    int call;           /* its number */
+    struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
+    rrs_addr call_shadow;              /* shadow PC behind the call */
+    rrs_addr alone_pc;                 /* app PC of the instruction in the scratch slot */
+    bool job_stopped;                  /* in a job control stop */
+    struct rrs_cells frozen_cells;
+    struct rrs_held_signal *held, **held_end;
+    struct rrs_task *next;
+};
+
+/* What a task did, once it has ended. */
+struct rrs_task_report {
+    pid_t tid, tgid;
+    uint64_t ticks;
+};
+
+struct rrs_session {
+    struct rrs_session_options options;
+    struct rrs_counters counters;
+    struct rrs_shared_pool pool;
+    struct rrs_shared_piece common; /* session page, code page, call classes */
+    struct rrs_session_page *page;
+    uint64_t quota;      /* what page->rest began with, less what was settled */
+    uint64_t slice_left; /* ticks until the runner has to give way */
+    uint64_t ticks;      /* T */
+    struct rrs_translator translator;
+    struct rrs_module *modules;
+    struct rrs_task *tasks;
+    struct rrs_process *processes; /* newest first; ended ones stay for the report */
+    struct rrs_task *runner;
+    struct rrs_task *last_runner; /* whose slice it is */
+    struct rrs_task_report *ended;
+    uint32_t ended_count, ended_room;
+    pid_t root;
+    int root_status;
+    bool started; /* the program's first execve succeeded */
+    void (*warn)(void *context, const char *message);
+    void *warn_context;
+};
+
+RRS_MUST_CHECK struct rrs_error *rrs_session_init(struct rrs_session *session,
+                                                  const struct rrs_session_options *options);
+void rrs_session_deinit(struct rrs_session *session);
+
+/**
+ * Runs `argv` until every task has ended; session->root_status is then the program's wait status.
+ * Errors: NOT_FOUND and OS (os_errno as execve gave it), UNSUPPORTED.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[]);
+
+/** Brings the counters up to date. */
+void rrs_session_collect(struct rrs_session *session);
+
+/* --- between the files of run/ --- */
+
+struct rrs_attachment;
+
+struct rrs_task *rrs_task_find(struct rrs_session *session, pid_t tid);
+struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid);
+void rrs_task_remove(struct rrs_session *session, struct rrs_task *task);
+void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info);
+struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid);
+
+/** Moves what has ticked since the last call to the clock, less a tick that is still pending. */
+void rrs_session_settle(struct rrs_session *session, bool tick_pending);
+
+void rrs_session_warn(struct rrs_session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

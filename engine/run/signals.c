@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals. One that the code itself raised is delivered where it arose, in the app state of that
+ * instruction. Any other waits for a safe point: the end of the call that it came in, or else the
+ * next tick instruction. The kernel builds every frame, from app registers.
+ */
+#include "engine/run/state.h"
+
+#include "engine/run/remote.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum disposition { IGNORED, STOPS, ENDS, CAUGHT };
+
+static enum disposition disposition_of(const struct rrs_task *task, int signal)
+{
+    rrs_addr handler = task->process->signals[signal].handler;
+    if (signal == SIGSTOP)
+        return STOPS;
+    if (handler == (rrs_addr)(uintptr_t)SIG_IGN)
+        return IGNORED;
+    if (handler != (rrs_addr)(uintptr_t)SIG_DFL)
+        return CAUGHT;
+    switch (signal) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+        return IGNORED;
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        return STOPS;
+    default:
+        return ENDS;
+    }
+}
+
+static bool raised_by_code(const siginfo_t *info)
+{
+    switch (info->si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+        return info->si_code > 0;
+    default:
+        return false;
+    }
+}
+
+/*
+ * The task is at a signal-delivery stop, in the app state `regs`: lets the kernel deliver `info`.
+ * Afterwards the task is READY at its handler's first instruction, or on its way to its end.
+ */
+static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *task,
+                                 const siginfo_t *info, const struct user_regs_struct *regs,
+                                 bool caught)
+{
+    struct rrs_disposition *action = &task->process->signals[info->si_signo];
+    struct user_regs_struct after;
+    int status;
+    task->regs = *regs;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
+    RRS_TRY(rrs_ptrace_set_siginfo(task->tid, info));
+    if (!caught) {
+        task->state = RRS_TASK_IN_SYSCALL; /* its end or a job control stop is all that can come */
+        if (session->runner == task)
+            session->runner = NULL;
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, info->si_signo);
+    }
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SINGLESTEP, info->si_signo));
+    RRS_TRY(rrs_task_wait(task, &status));
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &after));
+    rrs_task_ready(session, task, &after);
+    if (WSTOPSIG(status) != SIGTRAP) /* the frame could not be written */
+        return rrs_handle_signal(session, task);
+    if (action->flags & SA_RESETHAND)
+        action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
+    return NULL;
+}
+
+/*
+ * Brings a task that is stopped otherwise to a signal-delivery stop, by a signal of the number that
+ * is to be delivered: its siginfo is then replaced.
+ */
+static struct rrs_error *reach_delivery_stop(struct rrs_task *task, int signal)
+{
+    int status;
+    siginfo_t info;
+    struct user_regs_struct regs = task->regs;
+    regs.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    syscall(SYS_tgkill, task->process->tgid, task->tid, signal);
+    for (;;) {
+        RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_CONT, 0));
+        RRS_TRY(rrs_task_wait(task, &status));
+        if (rrs_status_event(status))
+            continue;
+        RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
+        if (info.si_signo == signal)
+            return NULL;
+        rrs_task_hold_signal(task, &info);
+    }
+}
+
+struct rrs_error *rrs_deliver_held(struct rrs_session *session, struct rrs_task *task)
+{
+    uint64_t blocked;
+    siginfo_t info;
+    RRS_TRY(rrs_ptrace_get_sigmask(task->tid, &blocked));
+    while (rrs_task_take_signal(task, blocked, &info)) {
+        enum disposition disposition = disposition_of(task, info.si_signo);
+        if (disposition == IGNORED)
+            continue;
+        task->at_call = false;
+        RRS_TRY(reach_delivery_stop(task, info.si_signo));
+        RRS_TRY(deliver(session, task, &info, &task->regs, disposition == CAUGHT));
+        if (task->state != RRS_TASK_READY)
+            return NULL;
+        RRS_TRY(rrs_ptrace_get_sigmask(task->tid, &blocked));
+    }
+    return NULL;
+}
+
+struct rrs_error *rrs_raise_signal(struct rrs_session *session, struct rrs_task *task,
+                                   const siginfo_t *info)
+{
+    struct user_regs_struct regs = task->regs;
+    RRS_TRY(reach_delivery_stop(task, info->si_signo));
+    return deliver(session, task, info, &regs, true);
+}
+
+/* A write to a page that is only read-only because translated code came from it. */
+static struct rrs_error *handle_guard_fault(struct rrs_session *session, struct rrs_task *task,
+                                            const siginfo_t *info, bool *was_guard)
+{
+    rrs_addr address = (rrs_addr)(uintptr_t)info->si_addr;
+    *was_guard = false;
+    if (info->si_signo != SIGSEGV || info->si_code != SEGV_ACCERR)
+        return NULL;
+    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, was_guard));
+    if (!*was_guard)
+        return NULL;
+    session->counters.guard_faults++;
+    struct rrs_attachment *attachment = NULL;
+    const struct rrs_region *region = rrs_space_region_at(task->space, task->regs.rip);
+    rrs_addr shadow;
+    if (region)
+        RRS_TRY(rrs_space_enter(session, task, task->regs.rip, false, &shadow));
+    if (region)
+        attachment = rrs_space_attachment_of_shadow(task->space, shadow);
+    if (!attachment)
+        return NULL;
+    struct rrs_source_context context = {
+        .session = session, .task = task, .attachment = attachment};
+    struct rrs_code_source source = rrs_space_source(&context);
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    struct rrs_insn insn;
+    size_t size =
+        source.read(&context, (int64_t)(task->regs.rip - attachment->base), bytes, sizeof bytes);
+    if (!size || !rrs_decode(session->translator.decoder, bytes, size, &insn) ||
+        insn.kind != RRS_INSN_PLAIN)
+        return rrs_space_unguard(session, task, address, address + 1, was_guard);
+    bool any, faulted;
+    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, &any));
+    RRS_TRY(rrs_run_alone(session, task, &insn, &faulted));
+    if (faulted) {
+        *was_guard = true;
+        return rrs_handle_signal(session, task);
+    }
+    *was_guard = true;
+    return NULL;
+}
+
+static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_task *task,
+                                       siginfo_t *info, struct user_regs_struct *regs)
+{
+    bool pending = false;
+    rrs_addr shadow_pc = regs->rip;
+    if (!task->natural) {
+        bool trap = info->si_signo == SIGTRAP && info->si_code == SI_KERNEL;
+        if (trap)
+            regs->rip--; /* int3 is done: find its own place */
+        if (!rrs_state_to_app(session, task, regs, &pending))
+            return rrs_error_create(RRS_ERROR_UNSUPPORTED,
+                                    "task %d: signal %d in no block, at shadow PC %#lx (address "
+                                    "%#lx)",
+                                    task->tid, info->si_signo, (unsigned long)shadow_pc,
+                                    (unsigned long)(uintptr_t)info->si_addr);
+        if (trap)
+            regs->rip++;
+        if ((rrs_addr)(uintptr_t)info->si_addr == shadow_pc)
+            info->si_addr = (void *)(uintptr_t)regs->rip;
+    }
+    rrs_session_settle(session, pending);
+    task->natural = false;
+    rrs_task_ready(session, task, regs);
+    bool was_guard;
+    RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
+    if (was_guard)
+        return NULL;
+    return deliver(session, task, info, &task->regs, true);
+}
+
+/* A signal that came while the task was in a call, which it may have interrupted. */
+static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_task *task,
+                                        const siginfo_t *info, const struct user_regs_struct *regs)
+{
+    enum disposition disposition = disposition_of(task, info->si_signo);
+    int request = session->runner == task ? PTRACE_CONT : PTRACE_SYSCALL;
+    if (disposition == IGNORED) /* the kernel makes the interrupted call again by itself */
+        return rrs_ptrace_resume(task->tid, request, 0);
+    if (disposition == STOPS)
+        return rrs_ptrace_resume(task->tid, request, info->si_signo);
+    struct user_regs_struct app = *regs;
+    app.rip = task->call_regs.rip;
+    app.rcx = app.rip;
+    app.r11 = app.eflags;
+    task->in_call = false;
+    if (session->runner == task)
+        rrs_session_settle(session, false);
+    return deliver(session, task, info, &app, disposition == CAUGHT);
+}
+
+/* Asks the runner to come to its next tick instruction. */
+static void stop_soon(struct rrs_session *session)
+{
+    if (session->page->rest < 0)
+        return; /* it is there already */
+    session->quota -= (uint64_t)session->page->rest;
+    session->page->rest = 0;
+}
+
+struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task *task)
+{
+    siginfo_t info;
+    struct user_regs_struct regs;
+    session->counters.stops_signal++;
+    RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    if (raised_by_code(&info))
+        return handle_raised(session, task, &info, &regs);
+    if (rrs_task_at_call(session, task, regs.rip))
+        return handle_in_call(session, task, &info, &regs);
+    rrs_task_hold_signal(task, &info);
+    if (session->runner == task)
+        stop_soon(session);
+    return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+}

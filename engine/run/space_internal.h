@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files that make up an address space. */
+#ifndef RRS_ENGINE_RUN_SPACE_INTERNAL_H
+#define RRS_ENGINE_RUN_SPACE_INTERNAL_H
+
+#include "engine/run/address_space.h"
+
+/** Puts `region` (NULL: none) in place of whatever is in [start, end). */
+void rrs_regions_set(struct rrs_address_space *space, rrs_addr start, rrs_addr end,
+                     const struct rrs_region *region);
+
+/** The attachment that serves `pc`, made if there is none. `region` holds `pc`. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_attach(struct rrs_session *session,
+                                                  struct rrs_task *task,
+                                                  const struct rrs_region *region, rrs_addr pc,
+                                                  struct rrs_attachment **attachment);
+
+/** Takes attachment number `index` away, and its mapping with it. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_detach(struct rrs_session *session,
+                                                  struct rrs_task *task, uint32_t index);
+
+void rrs_module_release(struct rrs_session *session, struct rrs_module *module);
+
+/** Fills the lookup table with the entries of every attachment. */
+void rrs_space_fill_table(struct rrs_session *session, struct rrs_address_space *space);
+
+/** Opens the shared memory in the task, for mapping. The descriptor is to be closed again. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_open_pool(struct rrs_session *session,
+                                                     struct rrs_task *task, rrs_addr path_at,
+                                                     int64_t *fd);
+RRS_MUST_CHECK struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *task,
+                                               int64_t fd, rrs_addr at, uint64_t size, int prot,
+                                               uint64_t offset);
+
+#endif

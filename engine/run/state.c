@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Crossing between app state and shadow state. */
+#include "engine/run/state.h"
+
+#include "engine/run/remote.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+static void clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
+                             struct rrs_attachment *attachment, struct user_regs_struct *regs)
+{
+    struct rrs_source_context context = {
+        .session = session, .task = task, .attachment = attachment};
+    struct rrs_code_source source = rrs_space_source(&context);
+    regs->eflags &= ~(uint64_t)rrs_dead_flags(&session->translator, &source,
+                                              (int64_t)(regs->rip - attachment->base));
+}
+
+bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
+                      struct user_regs_struct *regs, bool *tick_pending)
+{
+    *tick_pending = false;
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, regs->rip);
+    if (!attachment)
+        return false;
+    struct rrs_code_cache *cache = &attachment->module->cache;
+    uint32_t at = (uint32_t)(regs->rip - attachment->shadow);
+    if (at >= cache->scratch && at < cache->scratch + RRS_SCRATCH_BYTES) {
+        regs->rip = task->alone_pc;
+        return true;
+    }
+    struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    if (!block)
+        return false;
+    uint32_t app_offset = 0;
+    uint8_t state = 0;
+    rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
+                 &state);
+    *tick_pending = block->ticks && at - block->shadow >= block->pending_from;
+    if (state & RRS_MAP_RCX_IN_CELL)
+        regs->rcx = task->space->table->cells->lookup_rcx;
+    if (state & RRS_MAP_RDX_IN_CELL)
+        regs->rdx = task->space->table->cells->lookup_rdx;
+    regs->rip = attachment->base + block->app + app_offset;
+    clear_dead_flags(session, task, attachment, regs);
+    return true;
+}
+
+void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
+                    const struct user_regs_struct *regs)
+{
+    task->regs = *regs;
+    task->regs.orig_rax = (uint64_t)-1;
+    task->state = RRS_TASK_READY;
+    task->in_call = false;
+    if (session->runner == task)
+        session->runner = NULL;
+}
+
+bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *task,
+                      rrs_addr shadow_pc)
+{
+    if (!task->in_call || shadow_pc != task->call_shadow)
+        return false;
+    /* Code comes back to a place only by way of a tick. */
+    return session->runner != task || session->page->rest == (int64_t)session->quota;
+}
+
+/*
+ * The vsyscall page has three entries that the kernel emulates: each is a system call and a return
+ * (Linux v6.1 arch/x86/entry/vsyscall/vsyscall_64.c). True if the task was at one.
+ */
+static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_task *task,
+                                      bool *done)
+{
+    static const int calls[] = {SYS_gettimeofday, SYS_time, SYS_getcpu};
+    struct user_regs_struct *regs = &task->regs;
+    uint64_t entry = (regs->rip - 0xffffffffff600000) >> 10;
+    *done = regs->rip >= 0xffffffffff600000 && !(regs->rip & 1023) && entry < 3;
+    if (!*done)
+        return NULL;
+    int64_t result;
+    RRS_TRY(rrs_remote_call(session, task, calls[entry],
+                            RRS_ARGUMENTS(regs->rdi, regs->rsi, regs->rdx), &result));
+    regs->rax = (uint64_t)result;
+    RRS_TRY(rrs_tracee_read_all(task->tid, regs->rsp, &regs->rip, 8));
+    regs->rsp += 8;
+    return NULL;
+}
+
+struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
+                                      int request)
+{
+    task->state = RRS_TASK_RUNNING;
+    session->runner = task;
+    return rrs_ptrace_resume(task->tid, request, 0);
+}
+
+struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task, bool indirect)
+{
+    if (task->held) {
+        RRS_TRY(rrs_deliver_held(session, task));
+        if (task->state != RRS_TASK_READY)
+            return NULL;
+    }
+    rrs_addr shadow;
+    RRS_TRY(rrs_space_enter(session, task, task->regs.rip, indirect, &shadow));
+    while (!shadow) {
+        bool was_vsyscall;
+        RRS_TRY(run_vsyscall(session, task, &was_vsyscall));
+        if (!was_vsyscall)
+            break;
+        RRS_TRY(rrs_space_enter(session, task, task->regs.rip, true, &shadow));
+    }
+    struct user_regs_struct regs = task->regs;
+    regs.orig_rax = (uint64_t)-1;
+    task->natural = !shadow;
+    task->at_call = false;
+    if (shadow)
+        regs.rip = shadow;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    session->page->rest = (int64_t)session->slice_left;
+    session->quota = session->slice_left;
+    return rrs_task_resume_raw(session, task, PTRACE_CONT);
+}

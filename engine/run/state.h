@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* From shadow state to app state and back, and what happens at the border: see state.c, exits.c. */
+#ifndef RRS_ENGINE_RUN_STATE_H
+#define RRS_ENGINE_RUN_STATE_H
+
+#include "engine/run/address_space.h"
+
+/**
+ * Turns the registers of a task that stands at a shadow PC into its app state; `*tick_pending` says
+ * whether a tick is reserved but not retired there. False if the PC is in no block.
+ */
+bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
+                      struct user_regs_struct *regs, bool *tick_pending);
+
+/**
+ * Makes the task the runner: delivers a held signal if one can be, enters shadow code for its app
+ * state and lets it run. `indirect`: it came by a lookup that missed.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task,
+                                                 bool indirect);
+
+/**
+ * Whether a task with shadow PC `shadow_pc` stands right behind the system call that it was last
+ * seen to make: no instruction has run since.
+ */
+bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *task,
+                      rrs_addr shadow_pc);
+
+/** Lets the runner go on exactly as it stands. */
+RRS_MUST_CHECK struct rrs_error *rrs_task_resume_raw(struct rrs_session *session,
+                                                     struct rrs_task *task, int request);
+
+/** The task is in an app state now, and no runner. */
+void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
+                    const struct user_regs_struct *regs);
+
+/** The task is at a seccomp stop: it left shadow code, or makes a system call. */
+RRS_MUST_CHECK struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session,
+                                                         struct rrs_task *task);
+
+/** A system call of the program, at its seccomp stop and at its exit stop. */
+RRS_MUST_CHECK struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
+                                                 struct user_regs_struct *regs);
+RRS_MUST_CHECK struct rrs_error *rrs_handle_call_exit(struct rrs_session *session,
+                                                      struct rrs_task *task);
+
+/** A signal-delivery stop. */
+RRS_MUST_CHECK struct rrs_error *rrs_handle_signal(struct rrs_session *session,
+                                                   struct rrs_task *task);
+
+/** Delivers a held signal that is not blocked. READY before and, if it still lives, after. */
+RRS_MUST_CHECK struct rrs_error *rrs_deliver_held(struct rrs_session *session,
+                                                  struct rrs_task *task);
+
+/** Sends the task, in the app state `regs`, a signal of the engine's making. */
+RRS_MUST_CHECK struct rrs_error *rrs_raise_signal(struct rrs_session *session,
+                                                  struct rrs_task *task, const siginfo_t *info);
+
+/**
+ * Executes one instruction, the one at app PC `task->regs.rip`, alone: the task's app state before
+ * and after. `*faulted`: it raised a signal instead, and the task stands at that signal's stop.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,
+                                               const struct rrs_insn *insn, bool *faulted);
+
+/** Takes the first held signal that `blocked` does not block. */
+bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *info);
+
+/** New task: `flags` are clone's. The creator is in the call that makes it. */
+RRS_MUST_CHECK struct rrs_error *rrs_handle_new_task(struct rrs_session *session,
+                                                     struct rrs_task *creator, pid_t tid,
+                                                     uint64_t clone_flags);
+RRS_MUST_CHECK struct rrs_error *rrs_handle_exec(struct rrs_session *session,
+                                                 struct rrs_task *task);
+
+#endif

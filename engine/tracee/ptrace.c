@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/tracee/ptrace.h"
+
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+static struct rrs_error *failed(pid_t tid, const char *request)
+{
+    if (errno != ESRCH)
+        return rrs_error_os(errno, NULL, "%s on task %d", request, tid);
+    struct rrs_error *error =
+        rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d died under %s", tid, request);
+    error->task = tid;
+    return error;
+}
+
+static struct rrs_error *call(int request, const char *name, pid_t tid, void *address, void *data)
+{
+    return ptrace(request, tid, address, data) == -1 ? failed(tid, name) : NULL;
+}
+
+#define CALL(request, tid, address, data) \
+    call(request, #request, tid, (void *)(uintptr_t)(address), (void *)(uintptr_t)(data))
+
+struct rrs_error *rrs_ptrace_seize(pid_t tid, unsigned long options)
+{
+    return CALL(PTRACE_SEIZE, tid, 0, options);
+}
+
+struct rrs_error *rrs_ptrace_get_regs(pid_t tid, struct user_regs_struct *regs)
+{
+    return CALL(PTRACE_GETREGS, tid, 0, regs);
+}
+
+struct rrs_error *rrs_ptrace_set_regs(pid_t tid, const struct user_regs_struct *regs)
+{
+    return CALL(PTRACE_SETREGS, tid, 0, regs);
+}
+
+struct rrs_error *rrs_ptrace_get_siginfo(pid_t tid, siginfo_t *info)
+{
+    return CALL(PTRACE_GETSIGINFO, tid, 0, info);
+}
+
+struct rrs_error *rrs_ptrace_set_siginfo(pid_t tid, const siginfo_t *info)
+{
+    return CALL(PTRACE_SETSIGINFO, tid, 0, info);
+}
+
+struct rrs_error *rrs_ptrace_get_sigmask(pid_t tid, uint64_t *mask)
+{
+    return CALL(PTRACE_GETSIGMASK, tid, sizeof *mask, mask);
+}
+
+struct rrs_error *rrs_ptrace_set_sigmask(pid_t tid, uint64_t mask)
+{
+    return CALL(PTRACE_SETSIGMASK, tid, sizeof mask, &mask);
+}
+
+struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned long *message)
+{
+    return CALL(PTRACE_GETEVENTMSG, tid, 0, message);
+}
+
+struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int signal)
+{
+    return ptrace(request, tid, 0, (void *)(intptr_t)signal) == -1 ? failed(tid, "a resume") : NULL;
+}
+
+size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size)
+{
+    enum { PAGE = 4096 };
+    size_t done = 0;
+    while (done < size) {
+        /* A transfer that ends in an unreadable page may copy nothing at all of its last piece. */
+        size_t piece = PAGE - (address + done) % PAGE;
+        if (done == 0)
+            piece = size;
+        if (piece > size - done)
+            piece = size - done;
+        struct iovec local = {(char *)buffer + done, piece};
+        struct iovec remote = {(void *)(uintptr_t)(address + done), piece};
+        ssize_t count = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+        if (count <= 0)
+            break;
+        done += (size_t)count;
+    }
+    return done;
+}
+
+static struct rrs_error *fault(pid_t tid, rrs_addr address, const char *what)
+{
+    struct rrs_error *error = rrs_error_create(
+        RRS_ERROR_FAULT, "cannot %s task %d's memory at %#lx", what, tid, (unsigned long)address);
+    error->address = address;
+    error->task = tid;
+    return error;
+}
+
+struct rrs_error *rrs_tracee_read_all(pid_t tid, rrs_addr address, void *buffer, size_t size)
+{
+    return rrs_tracee_read(tid, address, buffer, size) == size ? NULL : fault(tid, address, "read");
+}
+
+struct rrs_error *rrs_tracee_write(pid_t tid, rrs_addr address, const void *buffer, size_t size)
+{
+    struct iovec local = {(void *)(uintptr_t)buffer, size};
+    struct iovec remote = {(void *)(uintptr_t)address, size};
+    return process_vm_writev(tid, &local, 1, &remote, 1, 0) == (ssize_t)size
+               ? NULL
+               : fault(tid, address, "write");
+}

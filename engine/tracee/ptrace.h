@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ptrace(2) requests as functions that return errors, and reading and writing a stopped tracee.
+ *
+ * A tracee can die under any request (SIGKILL): that is RRS_ERROR_TRACEE_GONE here, and its wait
+ * status is still to come.
+ */
+#ifndef RRS_ENGINE_TRACEE_PTRACE_H
+#define RRS_ENGINE_TRACEE_PTRACE_H
+
+#include "lmdb-store/error.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+/* An address in a tracee. Never a pointer of ours. */
+typedef uint64_t rrs_addr;
+
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_seize(pid_t tid, unsigned long options);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_regs(pid_t tid, struct user_regs_struct *regs);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_regs(pid_t tid,
+                                                     const struct user_regs_struct *regs);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_siginfo(pid_t tid, siginfo_t *info);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_siginfo(pid_t tid, const siginfo_t *info);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_sigmask(pid_t tid, uint64_t *mask);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_sigmask(pid_t tid, uint64_t mask);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned long *message);
+
+/** Resumes with PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP or PTRACE_LISTEN. */
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int signal);
+
+/** Reads up to `size` bytes; returns how many could be read, from the start on. */
+size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size);
+
+/** Reads or writes all of it, or fails with RRS_ERROR_FAULT. Protections are obeyed. */
+RRS_MUST_CHECK struct rrs_error *rrs_tracee_read_all(pid_t tid, rrs_addr address, void *buffer,
+                                                     size_t size);
+RRS_MUST_CHECK struct rrs_error *rrs_tracee_write(pid_t tid, rrs_addr address, const void *buffer,
+                                                  size_t size);
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The passes from app code to shadow code, in order:
+ *
+ *   fetch   decode the instructions of one block, up to its transfer or a cut
+ *   site    find the last point before a tick instruction where the arithmetic flags are dead
+ *   emit    lower each instruction, writing the PC map as it goes
+ *   lay out the next block of the trace right behind (fall-through, or the target of a jump)
+ *   stubs   exits for the transfers whose target has no shadow code yet
+ *
+ * A block never depends on what stands before it, so any block can be entered from anywhere.
+ */
+#include "engine/translate/translate.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    BLOCK_INSNS_MAX = 64,
+    TRACE_STUBS_MAX = 1024,
+    QUEUE_MAX = 256,
+    MIN_BLOCK_BYTES = 5,           /* a dropped block becomes a jump of 5 bytes */
+    ROOM_FOR_REQUEST = 512 * 1024, /* shadow bytes that one request may need, generously */
+    STRAIGHT_LINE_MAX = 4096,      /* instructions; beyond, flags count as live */
+};
+
+const struct rrs_translate_options rrs_translate_defaults = {
+    .block_insns = BLOCK_INSNS_MAX,
+    .trace_insns = 200,
+    .eager_traces = 12,
+};
+
+/* A displacement that still has to be sent to an exit stub. */
+struct open_exit {
+    uint8_t *displacement;
+    uint32_t exit;
+    bool tick;
+    bool flags_dead;
+};
+
+struct queued {
+    int64_t app;
+    bool indirect;
+};
+
+struct request {
+    struct rrs_translator *translator;
+    struct rrs_code_cache *cache;
+    const struct rrs_code_source *source;
+    struct rrs_emitter e;
+    struct rrs_map_writer map;
+    struct open_exit stubs[TRACE_STUBS_MAX];
+    uint32_t stub_count;
+    struct queued queue[QUEUE_MAX];
+    uint32_t queue_count;
+    uint32_t insns_left; /* of the trace */
+};
+
+struct fetched {
+    struct rrs_insn insns[BLOCK_INSNS_MAX];
+    uint32_t count;
+    int64_t app;  /* of insns[0] */
+    int64_t next; /* app address behind the last one */
+};
+
+/* --- fetch --- */
+
+static uint32_t block_limit(struct rrs_translator *translator)
+{
+    struct rrs_translate_options *options = &translator->options;
+    uint32_t limit = options->block_insns;
+    if (options->cut_seed) {
+        options->cut_seed = options->cut_seed * 6364136223846793005u + 1442695040888963407u;
+        limit = 1 + (uint32_t)(options->cut_seed >> 33) % limit;
+    }
+    return limit;
+}
+
+static void fetch(struct request *r, int64_t app, struct fetched *f)
+{
+    uint8_t bytes[BLOCK_INSNS_MAX * RRS_INSN_MAX_BYTES];
+    uint32_t limit = block_limit(r->translator);
+    size_t size = r->source->read(r->source->context, app, bytes, limit * RRS_INSN_MAX_BYTES);
+    size_t at = 0;
+    f->app = app;
+    f->count = 0;
+    while (f->count < limit && at < size) {
+        struct rrs_insn *insn = &f->insns[f->count];
+        if (!rrs_decode(r->translator->decoder, bytes + at, size - at, insn))
+            break;
+        f->count++;
+        at += insn->length;
+        if (rrs_insn_ends_block(insn))
+            break;
+    }
+    f->next = app + (int64_t)at;
+    r->translator->insns += f->count;
+}
+
+/* --- site --- */
+
+static bool transfer_leaves_flags(const struct rrs_insn *insn)
+{
+    switch (insn->kind) {
+    case RRS_INSN_CALL:
+    case RRS_INSN_CALL_INDIRECT:
+    case RRS_INSN_JMP_INDIRECT:
+    case RRS_INSN_RET:
+        return true; /* by the ABI, nobody reads flags across these */
+    default:
+        return false;
+    }
+}
+
+static uint16_t dead_before(const struct rrs_insn *insn, uint16_t dead_after)
+{
+    return (uint16_t)((dead_after | insn->flags_killed) & ~insn->flags_read);
+}
+
+/* Index of the instruction to place the site before; `*flags_dead` says whether they are there. */
+static uint32_t place_site(const struct fetched *f, bool *flags_dead)
+{
+    uint32_t last = f->count - 1;
+    uint16_t dead = transfer_leaves_flags(&f->insns[last]) ? RRS_FLAGS_ARITHMETIC : 0;
+    *flags_dead = true;
+    for (uint32_t i = last;; i--) {
+        if (dead == RRS_FLAGS_ARITHMETIC)
+            return i;
+        if (i == 0)
+            break;
+        dead = dead_before(&f->insns[i - 1], dead);
+    }
+    *flags_dead = false;
+    return last;
+}
+
+/* --- emit --- */
+
+static uint32_t cache_offset(const struct request *r, const uint8_t *out)
+{
+    return (uint32_t)(out - r->cache->memory);
+}
+
+static void enqueue(struct request *r, int64_t app, bool indirect)
+{
+    if (r->queue_count < QUEUE_MAX)
+        r->queue[r->queue_count++] = (struct queued){app, indirect};
+}
+
+static void add_stub(struct request *r, struct open_exit stub)
+{
+    assert(r->stub_count < TRACE_STUBS_MAX && "a trace outgrew its exits");
+    r->stubs[r->stub_count++] = stub;
+}
+
+/* Sends a direct transfer to its target, or to an exit until the target has shadow code. */
+static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
+{
+    struct rrs_code_cache *cache = r->cache;
+    bool near = target >= 0 && target < UINT32_MAX && r->source->owns(r->source->context, target);
+    struct rrs_entry *entry = near ? rrs_code_cache_entry(cache, (uint32_t)target) : NULL;
+    uint32_t patch = cache_offset(r, displacement);
+    if (entry && entry->block) {
+        int64_t shadow = cache->shadow_base + cache->blocks[entry->block - 1].shadow;
+        rrs_patch_rel32(displacement, cache->shadow_base + patch, shadow);
+        return;
+    }
+    uint32_t id =
+        rrs_code_cache_add_exit(cache, (struct rrs_exit){.kind = RRS_EXIT_LINK,
+                                                         .app = target,
+                                                         .patch = patch,
+                                                         .next = entry ? entry->waiting : 0});
+    if (entry) {
+        entry->waiting = id;
+        enqueue(r, target, false);
+    }
+    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
+}
+
+static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t shadow)
+{
+    struct rrs_code_cache *cache = r->cache;
+    for (uint32_t id = entry->waiting; id; id = cache->exits[id].next) {
+        uint32_t patch = cache->exits[id].patch;
+        rrs_patch_rel32(cache->memory + patch, cache->shadow_base + patch,
+                        cache->shadow_base + shadow);
+    }
+    entry->waiting = 0;
+}
+
+static int64_t lookup_of(const struct request *r)
+{
+    return r->cache->shadow_base + r->cache->prologue.lookup;
+}
+
+static int64_t exit_common_of(const struct request *r)
+{
+    return r->cache->shadow_base + r->cache->prologue.exit_common;
+}
+
+/* Leaves shadow code for good at this point: the engine goes on from `app`. */
+static void emit_exit(struct request *r, enum rrs_exit_kind kind, int64_t app,
+                      const struct rrs_insn *insn)
+{
+    uint32_t id = rrs_code_cache_add_exit(
+        r->cache, (struct rrs_exit){.kind = kind,
+                                    .app = app,
+                                    .trapped_op = insn ? insn->trapped_op : 0,
+                                    .insn_bytes = insn ? insn->length : 0});
+    rrs_lower_exit(&r->e, id, exit_common_of(r));
+}
+
+static void emit_site(struct request *r, struct rrs_block *block, bool flags_dead)
+{
+    int64_t pending_from;
+    int64_t start = r->cache->shadow_base + block->shadow;
+    uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, &pending_from);
+    block->ticks = true;
+    block->pending_from = (uint16_t)(pending_from - start);
+    block->site_end = (uint16_t)(r->e.here - start);
+    uint32_t index = (uint32_t)(block - r->cache->blocks);
+    uint32_t id = rrs_code_cache_add_exit(
+        r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app});
+    add_stub(r, (struct open_exit){displacement, id, true, flags_dead});
+}
+
+static void emit_direct_call(struct request *r, const struct rrs_insn *insn, int64_t next)
+{
+    int64_t target = next + insn->branch;
+    if (!r->source->owns(r->source->context, target))
+        rrs_lower_far_call(&r->e, target, next, lookup_of(r), &r->map);
+    else
+        rrs_lower_call_push(&r->e, next, &r->map);
+}
+
+static void emit_xsave(struct request *r, const struct rrs_insn *insn, int64_t app)
+{
+    uint8_t *displacement = rrs_lower_xsave_check(&r->e);
+    uint32_t id =
+        rrs_code_cache_add_exit(r->cache, (struct rrs_exit){.kind = RRS_EXIT_INSN,
+                                                            .app = app,
+                                                            .trapped_op = RRS_TRAPPED_X87_POINTERS,
+                                                            .insn_bytes = insn->length});
+    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
+    bool reached = rrs_lower_plain(&r->e, insn, app + insn->length);
+    assert(reached && "an xsave operand out of reach");
+    (void)reached;
+}
+
+/* The exit's `patch` is where the call goes on. */
+static void emit_syscall(struct request *r, const struct rrs_insn *insn, int64_t app)
+{
+    uint32_t id = rrs_code_cache_add_exit(
+        r->cache,
+        (struct rrs_exit){.kind = RRS_EXIT_SYSCALL, .app = app, .insn_bytes = insn->length});
+    int64_t after = rrs_lower_syscall(&r->e, id, app + insn->length);
+    r->cache->exits[id].patch = (uint32_t)(after - r->cache->shadow_base);
+}
+
+/* Lowers the last instruction of a block as far as the transfer itself, which emit_trace() ends. */
+static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t app)
+{
+    int64_t next = app + insn->length;
+    switch ((enum rrs_insn_kind)insn->kind) {
+    case RRS_INSN_PLAIN:
+        if (!rrs_lower_plain(&r->e, insn, next))
+            emit_exit(r, RRS_EXIT_INSN, app, insn);
+        break;
+    case RRS_INSN_JCC:
+        branch_to(r, rrs_lower_jcc(&r->e, insn->condition), next + insn->branch);
+        break;
+    case RRS_INSN_LOOP:
+        branch_to(r, rrs_lower_loop(&r->e, insn), next + insn->branch);
+        break;
+    case RRS_INSN_CALL:
+        emit_direct_call(r, insn, next);
+        break;
+    case RRS_INSN_RET:
+        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
+        break;
+    case RRS_INSN_JMP_INDIRECT:
+    case RRS_INSN_CALL_INDIRECT:
+        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), &r->map))
+            emit_exit(r, RRS_EXIT_REFUSED, app, insn);
+        break;
+    case RRS_INSN_SYSCALL:
+        emit_syscall(r, insn, app);
+        break;
+    case RRS_INSN_XSAVE:
+        emit_xsave(r, insn, app);
+        break;
+    case RRS_INSN_JMP:
+        break; /* nothing: the trace goes on at the target, or jumps there */
+    case RRS_INSN_XBEGIN:
+        EMIT(&r->e, 0xb8, 0, 0, 0, 0); /* mov eax, 0: aborted, no reason given */
+        break;
+    case RRS_INSN_TRAPPED:
+    case RRS_INSN_IRET:
+    case RRS_INSN_UNKNOWN:
+        emit_exit(r, RRS_EXIT_INSN, app, insn);
+        break;
+    case RRS_INSN_REFUSED:
+        emit_exit(r, RRS_EXIT_REFUSED, app, insn);
+        break;
+    }
+}
+
+static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
+{
+    const struct rrs_insn *last = &f->insns[f->count - 1];
+    bool flags_dead = false;
+    uint32_t site = rrs_insn_ticks(last) ? place_site(f, &flags_dead) : UINT32_MAX;
+    int64_t app = f->app;
+    for (uint32_t i = 0; i < f->count; i++) {
+        const struct rrs_insn *insn = &f->insns[i];
+        if (i == site)
+            emit_site(r, block, flags_dead);
+        if (insn == last) {
+            block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
+            block->transfer_app = (uint16_t)(app - f->app);
+            emit_last(r, insn, app);
+        } else if (!rrs_lower_plain(&r->e, insn, app + insn->length)) {
+            emit_exit(r, RRS_EXIT_INSN, app, insn);
+        }
+        rrs_map_instruction(&r->map, r->e.out, insn->length);
+        app += insn->length;
+    }
+}
+
+static void emit_indirect_entry(struct request *r, struct rrs_block *block)
+{
+    if (block->indirect_entry)
+        return;
+    block->indirect_entry = cache_offset(r, r->e.out);
+    rrs_lower_indirect_entry(&r->e);
+}
+
+/* Emits the block at `app` where the emitter stands. Returns false if nothing can be fetched. */
+static bool emit_block(struct request *r, int64_t app, bool indirect, struct fetched *f)
+{
+    struct rrs_code_cache *cache = r->cache;
+    fetch(r, app, f);
+    uint32_t entry_at = 0;
+    if (indirect) {
+        entry_at = cache_offset(r, r->e.out);
+        rrs_lower_indirect_entry(&r->e);
+    }
+    uint32_t shadow = cache_offset(r, r->e.out);
+    struct rrs_block *block = rrs_code_cache_add_block(cache, (uint32_t)app, shadow);
+    uint32_t index = cache->block_count - 1;
+    block->indirect_entry = entry_at;
+    block->app_bytes = (uint16_t)(f->next - app);
+    struct rrs_entry *entry = rrs_code_cache_entry(cache, (uint32_t)app);
+    entry->block = index + 1;
+    link_waiting(r, entry, shadow);
+    rrs_map_begin(&r->map, r->e.out);
+    if (f->count)
+        emit_body(r, f, block);
+    else
+        emit_exit(r, RRS_EXIT_FETCH, app, NULL);
+    while (cache_offset(r, r->e.out) - shadow < MIN_BLOCK_BYTES)
+        EMIT(&r->e, 0x90);
+    rrs_map_instruction(&r->map, r->e.out, 0);
+    block->shadow_bytes = (uint16_t)(cache_offset(r, r->e.out) - shadow);
+    rrs_code_cache_add_map(cache, block, &r->map);
+    rrs_code_cache_index_page(cache, index);
+    if (indirect)
+        r->source->add_indirect(r->source->context, app, entry_at);
+    r->translator->blocks++;
+    return f->count != 0;
+}
+
+/* --- lay out --- */
+
+/* Where control goes from a block when it is not taken elsewhere; false if nowhere. */
+static bool successor(struct request *r, const struct fetched *f, int64_t *next)
+{
+    const struct rrs_insn *last = &f->insns[f->count - 1];
+    *next = f->next;
+    switch ((enum rrs_insn_kind)last->kind) {
+    case RRS_INSN_PLAIN:
+    case RRS_INSN_JCC:
+    case RRS_INSN_LOOP:
+    case RRS_INSN_SYSCALL:
+    case RRS_INSN_XSAVE:
+        return true;
+    case RRS_INSN_JMP:
+    case RRS_INSN_XBEGIN:
+        *next = f->next + last->branch;
+        return true;
+    case RRS_INSN_CALL:
+        enqueue(r, f->next, true);
+        *next = f->next + last->branch;
+        return r->source->owns(r->source->context, *next);
+    case RRS_INSN_CALL_INDIRECT:
+        enqueue(r, f->next, true);
+        return false;
+    case RRS_INSN_TRAPPED:
+    case RRS_INSN_UNKNOWN:
+        enqueue(r, f->next, false);
+        return false;
+    default:
+        return false;
+    }
+}
+
+static bool can_lay_out(struct request *r, int64_t app)
+{
+    return r->insns_left > 0 && app >= 0 && app < UINT32_MAX &&
+           r->source->owns(r->source->context, app) && !rrs_code_cache_block_at(r->cache, app);
+}
+
+static void emit_stubs(struct request *r)
+{
+    for (uint32_t i = 0; i < r->stub_count; i++) {
+        struct open_exit *stub = &r->stubs[i];
+        int64_t at = r->cache->shadow_base + cache_offset(r, stub->displacement);
+        int32_t filled;
+        memcpy(&filled, stub->displacement, sizeof filled);
+        if (filled)
+            continue; /* the target got its shadow code within this trace */
+        rrs_patch_rel32(stub->displacement, at, r->e.here);
+        if (stub->tick)
+            rrs_lower_tick_exit(&r->e, stub->flags_dead, stub->exit, exit_common_of(r));
+        else
+            rrs_lower_exit(&r->e, stub->exit, exit_common_of(r));
+    }
+    r->stub_count = 0;
+}
+
+static void emit_trace(struct request *r, int64_t app, bool indirect)
+{
+    struct fetched f;
+    r->insns_left = r->translator->options.trace_insns;
+    while (cache_offset(r, r->e.out) & 15)
+        EMIT(&r->e, 0xcc);
+    for (;;) {
+        if (!emit_block(r, app, indirect, &f))
+            break;
+        r->insns_left -= f.count < r->insns_left ? f.count : r->insns_left;
+        indirect = false;
+        if (!successor(r, &f, &app))
+            break;
+        if (!can_lay_out(r, app)) {
+            branch_to(r, rrs_lower_jmp(&r->e), app);
+            break;
+        }
+    }
+    emit_stubs(r);
+    r->cache->used = cache_offset(r, r->e.out);
+    r->translator->traces++;
+}
+
+/* A lookup entry for a block that has none. */
+static void add_indirect_entry(struct request *r, struct rrs_block *block)
+{
+    if (block->indirect_entry)
+        return;
+    emit_indirect_entry(r, block);
+    rrs_emit_jmp(&r->e, r->cache->shadow_base + block->shadow);
+    r->cache->used = cache_offset(r, r->e.out);
+    r->source->add_indirect(r->source->context, block->app, block->indirect_entry);
+}
+
+static bool translate_one(struct request *r, int64_t app, bool indirect)
+{
+    struct rrs_block *block = rrs_code_cache_block_at(r->cache, app);
+    if (!block) {
+        emit_trace(r, app, indirect);
+        return true;
+    }
+    if (indirect)
+        add_indirect_entry(r, block);
+    return false;
+}
+
+bool rrs_translate_has_room(const struct rrs_code_cache *cache)
+{
+    return cache->used + ROOM_FOR_REQUEST <= cache->size;
+}
+
+void rrs_translate(struct rrs_translator *translator, struct rrs_code_cache *cache,
+                   const struct rrs_code_source *source, int64_t app, bool indirect)
+{
+    struct request r = {.translator = translator, .cache = cache, .source = source};
+    r.e = rrs_code_cache_emitter(cache);
+    translate_one(&r, app, indirect);
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < r.queue_count && done < translator->options.eager_traces; i++) {
+        uint8_t probe;
+        if (!source->owns(source->context, r.queue[i].app) ||
+            !source->read(source->context, r.queue[i].app, &probe, 1))
+            continue;
+        done += translate_one(&r, r.queue[i].app, r.queue[i].indirect);
+    }
+}
+
+uint16_t rrs_dead_flags(const struct rrs_translator *translator,
+                        const struct rrs_code_source *source, int64_t app)
+{
+    uint16_t dead = 0, read = 0;
+    for (int i = 0; i < STRAIGHT_LINE_MAX; i++) {
+        uint8_t bytes[RRS_INSN_MAX_BYTES];
+        struct rrs_insn insn;
+        size_t size = source->read(source->context, app, bytes, sizeof bytes);
+        if (!size || !rrs_decode(translator->decoder, bytes, size, &insn))
+            return dead;
+        read |= insn.flags_read & ~dead;
+        if (rrs_insn_ends_block(&insn)) {
+            if (transfer_leaves_flags(&insn))
+                dead |= RRS_FLAGS_ARITHMETIC & ~read;
+            return dead;
+        }
+        dead |= insn.flags_killed & ~read;
+        if ((dead | read) == RRS_FLAGS_ARITHMETIC)
+            return dead;
+        app += insn.length;
+    }
+    return dead;
+}
