@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """The real programs: one row each. Scripts run under `bash -e`; $IN is what the set-up made (natively),
 $HERE the folder programs/; the current directory is fresh. Output must not depend on time, speed or process numbers,
-or `compare` maps it to what must be equal."""
+or `compare` maps it to what must be equal. A `long` case is one of the slow tests that a
+quick check leaves out."""
 import re
 
 
 class Case:
     def __init__(self, name, command, needs=(), packages=(), setup="", compare=lambda out: out, files=(), timeout=60,
-                 status=0):
+                 status=0, long=False):
         self.name, self.command, self.needs, self.packages = name, command, needs, packages
         self.setup, self.compare, self.files = setup, compare, files
-        self.timeout, self.status = timeout, status
+        self.timeout, self.status, self.long = timeout, status, long
 
 
 def success_only(_):
@@ -23,10 +24,11 @@ def unittest_result(out):
                       if line.startswith((b"Ran ", b"OK", b"FAILED", b"FAIL:", b"ERROR:")))
 
 
-def python_tests(module, timeout, skip=""):
-    return Case(f"python_{module}", f"/usr/bin/python3 -m unittest {skip} test.{module} 2>&1",
+def python_tests(module, timeout, long=False):
+    return Case(f"python_{module}", f"/usr/bin/python3 -m unittest test.{module} 2>&1",
                 needs=["/usr/bin/python3", "/usr/lib/python3.11/test/test_json"],
-                packages=["python3", "libpython3.11-testsuite"], compare=unittest_result, timeout=timeout)
+                packages=["python3", "libpython3.11-testsuite"], compare=unittest_result, timeout=timeout,
+                long=long)
 
 
 WORDS = "cat /usr/include/*.h /usr/include/linux/*.h > $IN/text; cp $IN/text $IN/data; cat $IN/text >> $IN/data"
@@ -58,9 +60,9 @@ CASES = [
     Case("python_fib_sort", "/usr/bin/python3 $HERE/fib_sort.py", needs=["/usr/bin/python3"], packages=["python3"]),
     python_tests("test_json", 60),
     python_tests("test_re", 60),
-    python_tests("test_threading", 120),
-    python_tests("test_signal", 120),
-    python_tests("test_subprocess", 180),
+    python_tests("test_threading", 120, long=True),
+    python_tests("test_signal", 120, long=True),
+    python_tests("test_subprocess", 180, long=True),
     Case("perl_text", "perl $HERE/text.pl $IN/text", setup=WORDS, needs=["perl"], packages=["perl"]),
     Case("lua_programs", "lua5.4 $HERE/programs.lua", needs=["lua5.4"], packages=["lua5.4"]),
     Case("luajit_programs", "luajit $HERE/programs.lua", needs=["luajit"], packages=["luajit"]),
@@ -69,7 +71,7 @@ CASES = [
          needs=["sqlite3"], packages=["sqlite3"]),
     Case("gcc_30000_lines", "gcc -O2 -S -o out.s $IN/big.c; wc -l < $IN/big.c; gcc -c -o out.o out.s; size out.o | awk '{print $1}'",
          setup="/usr/bin/python3 $HERE/generate_c.py 30000 > big.c", needs=["gcc", "/usr/bin/python3"],
-         packages=["gcc", "libc6-dev"], files=["out.s", "out.o"], timeout=120),
+         packages=["gcc", "libc6-dev"], files=["out.s", "out.o"], timeout=120, long=True),
     Case("gxx_exceptions", "g++ -O1 -o throws $HERE/throws.cc; ./throws", needs=["g++"], packages=["g++"], timeout=60),
     Case("make_parallel", "cp $IN/* .; make -j2 -s; ./program",
          setup="/usr/bin/python3 $HERE/generate_project.py .", needs=["make", "gcc", "/usr/bin/python3"],

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Test that real programs do under `rrsoft count` what they do natively.
 
-  run.py [--mode native|count] [--rrsoft PATH] [--jobs-dir DIR] [--list] [--install] [CASE...]
+  run.py [--mode native|count] [--rrsoft PATH] [--timeout S] [--jobs-dir DIR] [--list] [--short]
+         [--install] [CASE...]
 
 Runs each case of cases.py natively and, with --mode count, a second time under `rrsoft count --`, in an equally fresh
 directory, and compares exit status, standard output and the files that the case names. One line per case with wall and
@@ -25,6 +26,7 @@ from cases import CASES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIPPED = 77
+COUNT_SLOWDOWN = 20  # how much longer than natively a counted run may take before it is given up
 
 
 class Outcome:
@@ -77,12 +79,12 @@ def wait(child, deadline):
     return (128 - status if status is not None and status < 0 else status), usage
 
 
-def run_case(case, directory, prefix):
+def run_case(case, directory, prefix, timeout):
     """Runs the case's command in a fresh directory of one name: no path in an output tells the runs apart."""
     cwd = os.path.join(directory, "run")
     shutil.rmtree(cwd, ignore_errors=True)
     os.mkdir(cwd)
-    outcome = shell(case.command, directory, cwd, prefix, case.timeout * (20 if prefix else 2))
+    outcome = shell(case.command, directory, cwd, prefix, timeout)
     for name in case.files:
         path = os.path.join(cwd, name)
         if os.path.exists(path):
@@ -126,7 +128,7 @@ def tail(data):
     return "".join("    " + line + "\n" for line in data.decode(errors="replace").splitlines()[-8:])
 
 
-def do_case(case, mode, rrsoft, directory):
+def do_case(case, mode, rrsoft, timeout, directory):
     """Prints the case's line; returns 0, 1 or 77."""
     missing = missing_program(case)
     if missing:
@@ -138,7 +140,7 @@ def do_case(case, mode, rrsoft, directory):
         if made.status != 0:
             print(f"{case.name:24} SET-UP FAILED: status {made.status}\n{tail(made.err)}", flush=True)
             return 1
-    native = run_case(case, directory, [])
+    native = run_case(case, directory, [], 2 * case.timeout)
     line = f"{case.name:24} native {native.times()}"
     if native.status != case.status:
         print(f"{line}  NATIVE RUN FAILED: status {native.status}\n{tail(native.out)}{tail(native.err)}", flush=True)
@@ -146,7 +148,7 @@ def do_case(case, mode, rrsoft, directory):
     if mode == "native":
         print(line, flush=True)
         return 0
-    counted = run_case(case, directory, [rrsoft, "count", "--"])
+    counted = run_case(case, directory, [rrsoft, "count", "--"], timeout or COUNT_SLOWDOWN * case.timeout)
     why = difference(case, native, counted)
     ratio = counted.cpu / native.cpu if native.cpu > 0.05 else 0
     line += f"   count {counted.times()}" + (f"  x{ratio:.2f}" if ratio else "")
@@ -164,33 +166,37 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["native", "count"], default="native")
     parser.add_argument("--rrsoft", default="rrsoft")
+    parser.add_argument("--timeout", type=float, help="seconds after which a counted run is given up")
     parser.add_argument("--jobs-dir", default=None, help="where the scratch directory is made")
-    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--list", action="store_true", help="the names; \"long\" stands behind the slow ones")
     parser.add_argument("--install", action="store_true")
+    parser.add_argument("--short", action="store_true", help="leave out the slow cases")
     parser.add_argument("cases", nargs="*")
     return parser.parse_args()
 
 
-def chosen_cases(names):
+def chosen_cases(names, short):
     known = {case.name: case for case in CASES}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"no such case: {' '.join(unknown)}")
-    return [known[name] for name in names] if names else CASES
+    if names:
+        return [known[name] for name in names]
+    return [case for case in CASES if not (short and case.long)]
 
 
 def main():
     arguments = parse_arguments()
     if arguments.list:
-        print("\n".join(case.name for case in CASES))
+        print("\n".join(case.name + (" long" if case.long else "") for case in CASES))
         return 0
     if arguments.install:
         return install()
     results = []
-    for case in chosen_cases(arguments.cases):
+    for case in chosen_cases(arguments.cases, arguments.short):
         directory = tempfile.mkdtemp(prefix="rrsoft-real-", dir=arguments.jobs_dir)
         try:
-            results.append(do_case(case, arguments.mode, arguments.rrsoft, directory))
+            results.append(do_case(case, arguments.mode, arguments.rrsoft, arguments.timeout, directory))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
     if 1 in results:
