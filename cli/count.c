@@ -215,5 +215,6 @@ int command_count(int argc, char **argv)
     settings.translate.cut_seed = options.cut_seed.value;
     if (options.no_eager)
         settings.translate.eager_traces = 0;
+    argv[argc] = NULL; /* the options that stood before are gone from the array */
     return run(&options, &settings, argv);
 }

@@ -172,6 +172,21 @@ static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
     return NULL;
 }
 
+#define enter_sigaltstack enter_none
+
+static struct rrs_error *leave_sigaltstack(struct call *call, uint64_t result)
+{
+    const struct user_regs_struct *asked = &call->task->call_regs;
+    stack_t stack;
+    (void)result;
+    if (!asked->rdi)
+        return NULL;
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rdi, &stack, sizeof stack));
+    call->task->alternate_stack = (rrs_addr)(uintptr_t)stack.ss_sp;
+    call->task->alternate_stack_bytes = stack.ss_flags & SS_DISABLE ? 0 : stack.ss_size;
+    return NULL;
+}
+
 #define enter_sigreturn enter_none
 #define leave_sigreturn leave_none
 
@@ -275,7 +290,6 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     session->counters.stops_syscall++;
     if (session->runner == task)
         rrs_session_settle(session, false);
-    task->restarting = false;
     if (row->class == CLASS_REFUSE)
         return finish_at_once(&call, -ENOSYS);
     task->in_call = true;
@@ -315,8 +329,8 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         return NULL;
     }
     if (was_interrupted(regs.rax)) {
-        task->restarting = true;
-        return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+        /* A signal's stop comes next, or the call's seccomp stop again. */
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
     struct user_regs_struct app = behind_call(task, &regs);
     if (row->leave && regs.rax < (uint64_t)-4095)

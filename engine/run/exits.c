@@ -37,13 +37,10 @@ static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool 
 
 static struct rrs_error *handle_miss(struct exit_context *x)
 {
-    const struct rrs_cells *cells = x->task->space->table->cells;
     rrs_addr target = x->regs.rcx;
     x->session->counters.stops_miss++;
     rrs_session_settle(x->session, false);
-    x->regs.rcx = cells->lookup_rcx;
-    x->regs.rdx = cells->lookup_rdx;
-    x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
+    rrs_state_behind_lookup(x->task, &x->regs);
     return go_on_at(x, target, true);
 }
 
@@ -103,15 +100,9 @@ static struct rrs_error *handle_tick(struct exit_context *x)
     }
     rrs_session_settle(x->session, true);
     x->task->at_call = true;
-    struct user_regs_struct at_transfer = x->regs;
-    at_transfer.rip = x->attachment->shadow + block.shadow + block.transfer;
-    bool pending;
-    bool known = rrs_state_to_app(x->session, x->task, &at_transfer, &pending);
-    assert(known && "a tick site outside of all blocks");
-    (void)known;
-    at_transfer.rcx = x->regs.rcx; /* nothing of the transfer has run: all registers are real */
-    at_transfer.rdx = x->regs.rdx;
-    rrs_task_ready(x->session, x->task, &at_transfer);
+    x->regs.rip = x->attachment->base + block.app + block.transfer_app;
+    rrs_state_clear_dead_flags(x->session, x->task, x->attachment, &x->regs);
+    rrs_task_ready(x->session, x->task, &x->regs);
     return NULL;
 }
 

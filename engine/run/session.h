@@ -98,12 +98,13 @@ struct rrs_task {
     int dead_status;    /*   its wait status */
     bool born, stopped; /* NEW: creator's report seen; own first stop seen */
     bool in_call;       /* a system call of the program is under way: the next fields hold */
-    bool restarting;    /* it was interrupted; a signal or the call itself comes next */
     int call;           /* its number */
     struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
     rrs_addr call_shadow;              /* shadow PC behind the call */
-    rrs_addr alone_pc;                 /* app PC of the instruction in the scratch slot */
-    bool job_stopped;                  /* in a job control stop */
+    rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
+    uint64_t alternate_stack_bytes;
+    rrs_addr alone_pc; /* app PC of the instruction in the scratch slot */
+    bool job_stopped;  /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_task *next;

@@ -80,8 +80,11 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     RRS_TRY(rrs_task_wait(task, &status));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &after));
     rrs_task_ready(session, task, &after);
-    if (WSTOPSIG(status) != SIGTRAP) /* the frame could not be written */
+    if (WSTOPSIG(status) != SIGTRAP) { /* the frame could not be written */
+        task->natural = true;
+        session->runner = task;
         return rrs_handle_signal(session, task);
+    }
     if (action->flags & SA_RESETHAND)
         action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
     return NULL;
@@ -111,6 +114,24 @@ static struct rrs_error *reach_delivery_stop(struct rrs_task *task, int signal)
     }
 }
 
+/* The kernel writes the frame, and must not meet a page that is guarded because code is in it. */
+static struct rrs_error *make_room_for_frame(struct rrs_session *session, struct rrs_task *task,
+                                             bool *calls_made)
+{
+    enum { FRAME_BYTES = 16384 };
+    uint64_t before = session->counters.remote_calls;
+    bool any;
+    if (task->space->guarded_count) {
+        rrs_addr top = task->regs.rsp;
+        RRS_TRY(rrs_space_unguard(session, task, top - FRAME_BYTES, top, &any));
+        if (task->alternate_stack_bytes)
+            RRS_TRY(rrs_space_unguard(session, task, task->alternate_stack,
+                                      task->alternate_stack + task->alternate_stack_bytes, &any));
+    }
+    *calls_made = session->counters.remote_calls != before;
+    return NULL;
+}
+
 struct rrs_error *rrs_deliver_held(struct rrs_session *session, struct rrs_task *task)
 {
     uint64_t blocked;
@@ -120,6 +141,8 @@ struct rrs_error *rrs_deliver_held(struct rrs_session *session, struct rrs_task 
         enum disposition disposition = disposition_of(task, info.si_signo);
         if (disposition == IGNORED)
             continue;
+        bool calls_made;
+        RRS_TRY(make_room_for_frame(session, task, &calls_made));
         task->at_call = false;
         RRS_TRY(reach_delivery_stop(task, info.si_signo));
         RRS_TRY(deliver(session, task, &info, &task->regs, disposition == CAUGHT));
@@ -180,12 +203,23 @@ static struct rrs_error *handle_guard_fault(struct rrs_session *session, struct 
     return NULL;
 }
 
+/* int3 is cc or cd 03, and reports the address behind it. */
+static struct rrs_error *step_over_breakpoint(struct rrs_task *task, struct user_regs_struct *regs)
+{
+    uint8_t opcode;
+    RRS_TRY(rrs_tracee_read_all(task->tid, regs->rip, &opcode, 1));
+    regs->rip += opcode == 0xcd ? 2 : 1;
+    return NULL;
+}
+
 static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_task *task,
                                        siginfo_t *info, struct user_regs_struct *regs)
 {
     bool pending = false;
     rrs_addr shadow_pc = regs->rip;
-    if (!task->natural) {
+    if (!task->natural && shadow_pc == 0) {
+        rrs_state_behind_lookup(task, regs); /* a free table entry matches app PC 0 */
+    } else if (!task->natural) {
         bool trap = info->si_signo == SIGTRAP && info->si_code == SI_KERNEL;
         if (trap)
             regs->rip--; /* int3 is done: find its own place */
@@ -196,7 +230,7 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
                                     task->tid, info->si_signo, (unsigned long)shadow_pc,
                                     (unsigned long)(uintptr_t)info->si_addr);
         if (trap)
-            regs->rip++;
+            RRS_TRY(step_over_breakpoint(task, regs));
         if ((rrs_addr)(uintptr_t)info->si_addr == shadow_pc)
             info->si_addr = (void *)(uintptr_t)regs->rip;
     }
@@ -207,6 +241,10 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
     if (was_guard)
         return NULL;
+    bool calls_made;
+    RRS_TRY(make_room_for_frame(session, task, &calls_made));
+    if (calls_made) /* they used up the signal's own stop */
+        RRS_TRY(reach_delivery_stop(task, info->si_signo));
     return deliver(session, task, info, &task->regs, true);
 }
 
@@ -215,11 +253,10 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
                                         const siginfo_t *info, const struct user_regs_struct *regs)
 {
     enum disposition disposition = disposition_of(task, info->si_signo);
-    int request = session->runner == task ? PTRACE_CONT : PTRACE_SYSCALL;
     if (disposition == IGNORED) /* the kernel makes the interrupted call again by itself */
-        return rrs_ptrace_resume(task->tid, request, 0);
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (disposition == STOPS)
-        return rrs_ptrace_resume(task->tid, request, info->si_signo);
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, info->si_signo);
     struct user_regs_struct app = *regs;
     app.rip = task->call_regs.rip;
     app.rcx = app.rip;

@@ -8,14 +8,21 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-static void clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
-                             struct rrs_attachment *attachment, struct user_regs_struct *regs)
+void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
+                                struct rrs_attachment *attachment, struct user_regs_struct *regs)
 {
     struct rrs_source_context context = {
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
     regs->eflags &= ~(uint64_t)rrs_dead_flags(&session->translator, &source,
                                               (int64_t)(regs->rip - attachment->base));
+}
+
+void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struct *regs)
+{
+    regs->rcx = task->space->table->cells->lookup_rcx;
+    regs->rdx = task->space->table->cells->lookup_rdx;
+    regs->eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
 }
 
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
@@ -44,7 +51,7 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     if (state & RRS_MAP_RDX_IN_CELL)
         regs->rdx = task->space->table->cells->lookup_rdx;
     regs->rip = attachment->base + block->app + app_offset;
-    clear_dead_flags(session, task, attachment, regs);
+    rrs_state_clear_dead_flags(session, task, attachment, regs);
     return true;
 }
 

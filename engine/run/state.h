@@ -12,6 +12,14 @@
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
                       struct user_regs_struct *regs, bool *tick_pending);
 
+/** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
+void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
+                                struct rrs_attachment *attachment, struct user_regs_struct *regs);
+
+/** Puts the registers that a lookup keeps in cells into `regs`: the app state behind the transfer.
+ */
+void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struct *regs);
+
 /**
  * Makes the task the runner: delivers a held signal if one can be, enters shadow code for its app
  * state and lets it run. `indirect`: it came by a lookup that missed.

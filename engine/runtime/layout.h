@@ -42,8 +42,8 @@ enum {
  * system call filter knows all of them, so the list is fixed.
  */
 enum { RRS_RUNTIME_BASES = 4 };
-static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x10000, 0x70000000, 0x60000000,
-                                                              0x7f000000};
+static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7fc00000, 0x10000, 0x70000000,
+                                                              0x60000000};
 
 /* The session page. */
 struct rrs_session_page {
