@@ -78,6 +78,7 @@ again(odd_far_jump OF odd_far_return jump REFUSED)
 guest(odd_stack_pointer)
 guest(odd_vector_instructions LIBS m)
 guest(odd_x87_state LIBS m)
+guest(registers_over_transfers FLAGS -fno-pie LFLAGS -no-pie)
 guest(vsyscall_page_called)
 
 # --- calls, stacks, languages
