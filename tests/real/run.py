@@ -114,7 +114,8 @@ def difference(case, native, other):
     if other.status is None:
         return "not done in time"
     if other.status != native.status:
-        return f"status {other.status}, natively {native.status}"
+        return f"status {other.status}, natively {native.status}\n" + first_difference(case.compare(native.out),
+                                                                                      case.compare(other.out))
     left, right = case.compare(native.out), case.compare(other.out)
     if left != right:
         return "output differs\n" + first_difference(left, right)
@@ -125,7 +126,10 @@ def difference(case, native, other):
 
 
 def tail(data):
-    return "".join("    " + line + "\n" for line in data.decode(errors="replace").splitlines()[-8:])
+    """The last lines, without the report of ticks that every counted run ends with."""
+    lines = [line for line in data.decode(errors="replace").splitlines()
+             if not line.startswith(("rrsoft: process ", "rrsoft: total: "))]
+    return "".join("    " + line + "\n" for line in lines[-8:])
 
 
 def do_case(case, mode, rrsoft, timeout, directory):
