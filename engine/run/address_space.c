@@ -53,7 +53,12 @@ static bool owns(void *context, int64_t app)
 {
     struct rrs_source_context *source = context;
     rrs_addr pc = source->attachment->base + (uint64_t)app;
-    return pc >= source->attachment->start && pc < source->attachment->end;
+    if (pc < source->attachment->start || pc >= source->attachment->end)
+        return false;
+    /* A file's code may lie within a window of anonymous code. */
+    const struct rrs_region *region =
+        source->attachment->module->private ? rrs_space_region_at(source->task->space, pc) : NULL;
+    return !region || !region->from_file || region->writable;
 }
 
 static bool changes_unseen(void *context, int64_t app)

@@ -35,6 +35,7 @@ struct open_exit {
     uint8_t *displacement;
     uint32_t exit;
     bool rcx_in_cell;
+    bool far; /* the target belongs to another module */
 };
 
 struct queued {
@@ -162,7 +163,7 @@ static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
         entry->waiting = id;
         enqueue(r, target, false);
     }
-    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
+    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id, .far = !entry});
 }
 
 static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t shadow)
@@ -214,7 +215,8 @@ static void emit_site(struct request *r, struct rrs_block *block, bool flags_dea
     uint32_t index = (uint32_t)(block - r->cache->blocks);
     uint32_t id = rrs_code_cache_add_exit(
         r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app});
-    add_stub(r, (struct open_exit){displacement, id, !flags_dead});
+    add_stub(r, (struct open_exit){
+                    .displacement = displacement, .exit = id, .rcx_in_cell = !flags_dead});
 }
 
 static void emit_direct_call(struct request *r, const struct rrs_insn *insn, int64_t next)
@@ -269,7 +271,7 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
         emit_direct_call(r, insn, next);
         break;
     case RRS_INSN_RET:
-        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
+        rrs_lower_ret(&r->e, insn, lookup_keep_of(r), &r->map);
         break;
     case RRS_INSN_JMP_INDIRECT:
     case RRS_INSN_CALL_INDIRECT:
@@ -309,7 +311,8 @@ static void emit_check(struct request *r, const struct fetched *f)
         r->cache, (struct rrs_exit){.kind = RRS_EXIT_STALE, .app = f->app, .insn_bytes = 1});
     uint32_t pieces = rrs_lower_check(&r->e, f->app, bytes, count, &r->map, failures);
     for (uint32_t i = 0; i < pieces; i++)
-        add_stub(r, (struct open_exit){failures[i], id, true});
+        add_stub(r,
+                 (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
 }
 
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
@@ -429,6 +432,9 @@ static void emit_stubs(struct request *r)
         if (filled)
             continue; /* the target got its shadow code within this trace */
         rrs_patch_rel32(stub->displacement, at, r->e.here);
+        if (stub->far &&
+            rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_keep_of(r)))
+            continue;
         if (stub->rcx_in_cell)
             rrs_lower_exit_with_rcx(&r->e, stub->exit, exit_common_of(r));
         else

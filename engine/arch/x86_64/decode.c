@@ -316,7 +316,6 @@ bool rrs_insn_ends_flags(const struct rrs_insn *insn)
     switch (insn->kind) {
     case RRS_INSN_CALL:
     case RRS_INSN_CALL_INDIRECT:
-    case RRS_INSN_RET:
         return true;
     case RRS_INSN_JMP_INDIRECT:
         return insn->disp_offset != 0;

@@ -258,7 +258,7 @@ void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map
     rrs_map_state(map, e->out, 0);
 }
 
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
                    struct rrs_map_writer *map)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
@@ -269,7 +269,8 @@ void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t l
         rrs_emit_u32(e, insn->ret_bytes);
     }
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
-    emit_lookup(e, lookup);
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    emit_lookup_keep(e, lookup_keep);
 }
 
 /* The instruction's operand, loaded into rcx: its prefixes and ModRM with the opcode of mov r, r/m.
@@ -329,6 +330,19 @@ void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_n
     EMIT(e, 0x52); /* push rdx */
     rrs_emit_lea_rip(e, RCX, app_target);
     emit_lookup(e, lookup);
+}
+
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep)
+{
+    enum { MARGIN = 64 }; /* more than the bytes between here and the end of the lea */
+    if (!fits_rel32(app_target - e->here - MARGIN) || !fits_rel32(app_target - e->here))
+        return false;
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    rrs_emit_lea_rip(e, RCX, app_target);
+    emit_lookup_keep(e, lookup_keep);
+    return true;
 }
 
 /* mov dword [exit_id], id */

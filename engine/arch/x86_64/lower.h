@@ -54,12 +54,15 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
 
 /** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
                    struct rrs_map_writer *map);
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
                         int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map);
 void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
                         struct rrs_map_writer *map);
+
+/** A direct jump to another cache, flags kept. False if the target is out of reach. */
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep);
 
 /** Where lookups enter a block: takes rcx and rdx back from their cells. */
 void rrs_lower_indirect_entry(struct rrs_emitter *e);
