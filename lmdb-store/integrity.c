@@ -5,7 +5,9 @@
  * integrity_page.c.
  *
  * Cost: one pread per branch page, leaf page and overflow run, so it grows with the number of
- * records, hardly with their size. docs/INTERNALS.md has the figures.
+ * records, hardly with their size. Measured on files of 3 GB (2 vCPUs, virtual disk), from the page
+ * cache / from the disk: runs of 64 KiB 75 / 5.5 GB/s, runs of 8 KiB 9 / 0.6 GB/s, all in leaves
+ * 6 / 1.2 GB/s.
  */
 #include "lmdb-store/integrity.h"
 

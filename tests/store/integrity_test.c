@@ -10,13 +10,22 @@
 #include "tests/store/support.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { FLIPS_PER_SHAPE = 250, HEAD_FLIPS_PER_SHAPE = 150, PAGE = 4096, SECONDS = 20 };
+enum {
+    FLIPS_PER_SHAPE = 250,
+    HEAD_FLIPS_PER_SHAPE = 150,
+    PAGE = 4096,
+    SECONDS = 20,
+    LIVE_CHECKS = 500
+};
 
 struct specimen {
     const char *name;
@@ -194,6 +203,41 @@ static void test_strangers(const char *scratch)
     expect_refusal(scratch, "is not a regular file");
 }
 
+/* Commits over and over, replacing pages, until it is killed. */
+static _Noreturn void commit_forever(const char *directory)
+{
+    for (;;) {
+        lmdb_shape_continue(directory);
+        usleep(200);
+    }
+}
+
+/* A writer's commits replace the pages of the snapshot before last: no damage. */
+static void test_beside_a_writer(const char *scratch)
+{
+    _cleanup_free_ char *directory = support_join(scratch, "live");
+    _cleanup_free_ char *file = support_join(directory, "data.mdb");
+    require(mkdir(directory, 0700) == 0);
+    lmdb_shape_make(LMDB_SHAPE_integer_keys, directory);
+    fflush(NULL);
+    pid_t writer = fork();
+    require(writer >= 0);
+    if (writer == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        commit_forever(directory);
+    }
+    unsigned repeated = 0;
+    for (unsigned i = 0; i < LIVE_CHECKS; i++) {
+        struct rrs_integrity_report report;
+        support_must(check(file, &report));
+        repeated += report.snapshots_tried > 1;
+    }
+    kill(writer, SIGKILL);
+    require(waitpid(writer, NULL, 0) == writer);
+    support_must(check(file, NULL));
+    printf("beside a writer: %u of %u checks were overtaken\n", repeated, LIVE_CHECKS);
+}
+
 int main(void)
 {
     uint64_t random = support_seed();
@@ -201,5 +245,6 @@ int main(void)
     test_strangers(scratch);
     for (unsigned shape = 0; shape < LMDB_SHAPE_COUNT; shape++)
         test_shape((enum lmdb_shape)shape, scratch, &random);
+    test_beside_a_writer(scratch);
     return TEST_PASSED;
 }
