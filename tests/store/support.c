@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/store/support.h"
+
+#include "lmdb-store/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void support_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(TEST_FAILED);
+}
+
+void support_must(struct rrs_error *error)
+{
+    char text[512];
+    if (error)
+        support_fail("unexpected error: %s", rrs_error_format(error, text, sizeof text));
+}
+
+uint64_t support_random(uint64_t *state)
+{
+    uint64_t x = *state;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return x * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+uint64_t support_seed(void)
+{
+    const char *given = getenv("SEED");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec;
+    if (seed == 0)
+        seed = 1;
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    fflush(stdout);
+    return seed;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    remove(path);
+    return 0;
+}
+
+void support_remove(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The one state a test program keeps: what to remove at its exit. Children leave by _exit(). */
+static char *scratch_paths[16];
+
+static void remove_scratch(void)
+{
+    for (unsigned i = 0; i < sizeof scratch_paths / sizeof scratch_paths[0]; i++) {
+        if (!scratch_paths[i])
+            continue;
+        support_remove(scratch_paths[i]);
+        free(scratch_paths[i]);
+    }
+}
+
+char *support_scratch(void)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = support_join(base && *base ? base : "/tmp", "rrsoft-test-XXXXXX");
+    if (!mkdtemp(path))
+        support_fail("mkdtemp %s: %s", path, strerror(errno));
+    unsigned slot = 0;
+    while (slot < sizeof scratch_paths / sizeof scratch_paths[0] && scratch_paths[slot])
+        slot++;
+    require(slot < sizeof scratch_paths / sizeof scratch_paths[0]);
+    if (slot == 0)
+        atexit(remove_scratch);
+    scratch_paths[slot] = strdup(path);
+    return path;
+}
+
+char *support_join(const char *directory, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        support_fail("out of memory");
+    return path;
+}
+
+uint8_t *support_slurp(const char *path, uint64_t *size_bytes)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        support_fail("%s: %s", path, strerror(errno));
+    uint64_t size = (uint64_t)status.st_size;
+    uint8_t *bytes = malloc(size + 1);
+    require(bytes);
+    for (uint64_t done = 0; done < size;) {
+        ssize_t got = read(fd, bytes + done, size - done);
+        require(got > 0);
+        done += (uint64_t)got;
+    }
+    *size_bytes = size;
+    return bytes;
+}
+
+void support_spill(const char *path, const void *bytes, uint64_t size_bytes)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        support_fail("%s: %s", path, strerror(errno));
+    for (uint64_t done = 0; done < size_bytes;) {
+        ssize_t put = write(fd, (const uint8_t *)bytes + done, size_bytes - done);
+        require(put > 0);
+        done += (uint64_t)put;
+    }
+}
+
+enum outcome support_child(enum outcome (*body)(void *context), void *context, unsigned seconds,
+                           char *cause)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        alarm(seconds);
+        enum outcome outcome = body(context);
+        fflush(NULL);
+        _exit(outcome);
+    }
+    int status;
+    require(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) >= OUTCOME_RIGHT &&
+        WEXITSTATUS(status) <= OUTCOME_WRONG)
+        return (enum outcome)WEXITSTATUS(status);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        snprintf(cause, 64, "took longer than %u s", seconds);
+    else if (WIFSIGNALED(status))
+        snprintf(cause, 64, "killed by signal %d", WTERMSIG(status));
+    else
+        snprintf(cause, 64, "exited with %d", WEXITSTATUS(status));
+    return OUTCOME_DIED;
+}
+
+bool support_is_clear(struct rrs_error *error, const char *path)
+{
+    char text[512];
+    rrs_error_format(error, text, sizeof text);
+    bool clear = strstr(text, path) && strlen(error->message) > 5 && !strchr(text, '\n');
+    if (!clear)
+        fprintf(stderr, "unclear message: %s\n", text);
+    rrs_error_destroy(error);
+    return clear;
+}
