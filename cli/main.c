@@ -14,6 +14,13 @@
 
 static const struct command commands[] = {
     /* name, summary, function */
+    {"ls", "list the traces", command_ls},
+    {"info", "show what a trace says about its recording", command_info},
+    {"events", "print the events of a trace", command_events},
+    {"check", "read a whole trace and report damage", command_check},
+    {"du", "show the disk space that traces use", command_du},
+    {"mv", "rename a trace", command_mv},
+    {"rm", "delete traces", command_rm},
     {"help", "show the help of a command", command_help},
     {0},
 };
@@ -45,7 +52,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux: records a program once, replays it exactly.\n"
+           "Time-travel debugger for Linux. This version reads and manages traces; it does not\n"
+           "record or replay yet.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)
