@@ -129,8 +129,13 @@ static int list_table(const struct rrs_trace_dir_list *list)
 
 static int list_names(const struct rrs_trace_dir_list *list)
 {
-    for (size_t i = 0; i < list->n_entries; i++)
-        printf("%s\n", list->entries[i].name);
+    for (size_t i = 0; i < list->n_entries; i++) {
+        const char *name = list->entries[i].name;
+        _cleanup_free_ char *text = text_escape(name, strlen(name));
+        if (!text)
+            return print_rrs_error(rrs_error_no_memory());
+        printf("%s\n", text);
+    }
     return EXIT_OK;
 }
 

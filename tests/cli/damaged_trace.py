@@ -83,8 +83,16 @@ class HostileStrings(Case):
                       r"$'\u009b1m' 'caf" + "\u00e9'", self.rrsoft("ls"))
         self.assertEqual(len(self.rrsoft("ls").splitlines()), 2)
 
+    def test_names_that_hold_them(self):
+        self.make_trace(events=1)
+        self.rrsoft("mv", "demo-1", "\x1b[2J\nnew")
+        for words in (["ls"], ["ls", "-q"], ["du"], ["check"], ["info"]):
+            self.assertIn(r"\x1b[2J\nnew", self.rrsoft(*words))
+        self.fails("mv", "\x1b[2J\nnew", "\x1b[2J\nnew", match=r"\\x1b\[2J\\nnew")
+        self.assertEqual(self.json("ls")[0]["name"], "\x1b[2J\nnew")
+
     def test_json_holds_them_escaped(self):
-        self.make_trace(events=1, arguments=['"\\/', "\x00".join("ab").replace("\x00", "\x01"), "\x7f\n", b"\xff\xed\xa0\x80x"])
+        self.make_trace(events=1, arguments=['"\\/', "a\x01b", "\x7f\n", b"\xff\xed\xa0\x80x"])
         text = self.rrsoft("info", "--json")
         self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f]")
         self.assertEqual(self.json("info")["command_line"],
