@@ -28,6 +28,67 @@ class Figures(Case):
             self.assertEqual(readme.read_text(), text)
 
 
+# What ctest prints, with every result it knows, and a line of a test that only looks like one.
+CTEST = """#!/bin/sh
+while [ "$1" != --output-log ]; do shift; done
+cat >"$2" <<END
+      Start 1: unit/a
+1/7 Test #1: unit/a .................   Passed    0.01 sec
+ 2/7 Test  #2: unit/b .................***Failed    0.02 sec
+Passed, said the test. ***Skipped
+ 3/7 Test  #3: a/much/longer/name/than/others ...***Skipped   0.00 sec
+ 4/7 Test  #4: d ......................***Not Run (Disabled)   0.00 sec
+ 5/7 Test  #5: e ......................***Timeout   1.00 sec
+ 6/7 Test  #6: f ......................***Not Run   0.00 sec
+ 7/7 Test  #7: g ......................***Exception: SegFault  0.10 sec
+END
+cat "$2"
+exit ${CTEST_STATUS-8}
+"""
+
+
+class CheckCounts(Case):
+    """Runs a copy of ./check with stand-ins for cmake and ctest."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.top / "tree"
+        self.tree.mkdir()
+        shutil.copy(SOURCE / "check", self.tree)
+        (self.top / "fake").mkdir()
+        self.stand_in("cmake", "#!/bin/sh\nexit 0\n")
+        self.stand_in("ctest", CTEST)
+        self.env["PATH"] = f"{self.top}/fake:{self.env['PATH']}"
+
+    def stand_in(self, name, text):
+        (self.top / "fake" / name).write_text(text)
+        (self.top / "fake" / name).chmod(0o755)
+
+    def check(self, **options):
+        done = self.run_program(self.tree / "check", "--no-install", **options)
+        return done.returncode, done.stdout.decode().splitlines()[-1]
+
+    def test_every_result_is_counted(self):
+        self.assertEqual(self.check(), (1, "3 passed, 12 failed, 6 skipped"))
+
+    def test_from_anywhere_without_standard_input(self):
+        self.assertEqual(self.check(cwd="/", preexec_fn=lambda: os.close(0), stdin=None),
+                         (1, "3 passed, 12 failed, 6 skipped"))
+
+    def test_all_passed(self):
+        self.stand_in("ctest", "\n".join(line for line in CTEST.splitlines() if "***" not in line))
+        self.env["CTEST_STATUS"] = "0"
+        self.assertEqual(self.check(), (0, "3 passed, 0 failed, 0 skipped"))
+
+    def test_ctest_that_fails_without_a_failed_test(self):
+        self.stand_in("ctest", "#!/bin/sh\nexit 1\n")
+        self.assertEqual(self.check(), (1, "0 passed, 3 failed, 0 skipped"))
+
+    def test_build_that_fails(self):
+        self.stand_in("cmake", "#!/bin/sh\necho 'the compiler says no'\n[ $1 != --build ]\n")
+        self.assertEqual(self.check(), (1, "0 passed, 3 failed, 0 skipped"))
+
+
 class Scripts(Case):
     def test_help_and_wrong_usage(self):
         for script in ("check", "demo"):
