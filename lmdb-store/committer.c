@@ -62,6 +62,15 @@ static int explain_short_write(int code, const char *path)
     return code;
 }
 
+/* Keeps the writer's memory bounded whatever the size of the file. */
+static void trim_sometimes(struct rrs_committer *committer)
+{
+    if (++committer->n_untrimmed_commits < RRS_TRIM_COMMITS)
+        return;
+    committer->n_untrimmed_commits = 0;
+    rrs_environment_trim(committer->transaction.environment);
+}
+
 /* Commits what is applied, if anything is. */
 static struct rrs_error *commit(struct rrs_committer *committer)
 {
@@ -75,6 +84,7 @@ static struct rrs_error *commit(struct rrs_committer *committer)
             return rrs_lmdb_error(explain_short_write(code, path), path,
                                   "cannot commit to the trace");
         atomic_store(&committer->writer->syncer.has_work, true);
+        trim_sometimes(committer);
     }
     set_deadline(committer);
     rrs_work_queue_complete(&committer->writer->queue, committer->applied_sequence);
