@@ -72,6 +72,15 @@ class Readme(unittest.TestCase):
                 self.assertIn(group, ("build", "test"))
                 self.assertRegex(readme, rf"(?m)^\|.*`{re.escape(package)}`")
 
+    def test_figures_are_those_of_the_benchmarks(self):
+        def tables(path):
+            text = path.read_text() if path.exists() else ""
+            return dict(re.findall(r"(?ms)^<!-- ([a-z-]+) -->\n(.*?)^<!-- /\1 -->$", text))
+
+        measured = tables(SOURCE / "docs/BENCHMARKS.md")
+        for name, table in tables(SOURCE / "README.md").items():
+            self.assertEqual(table, measured.get(name, ""), name)
+
     def test_local_links(self):
         for path in [*SOURCE.glob("*.md"), *(SOURCE / "docs").glob("*.md")]:
             for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
