@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzer: the integrity check takes any file, and what it lets through liblmdb reads to the last
- * byte without a crash. The file is in memory; liblmdb opens it by its name in /proc.
+ * byte and continues without a crash, into a file that passes again. The file is in memory; liblmdb
+ * opens it by its name in /proc.
  *
  * The mutator aims at what a page tree is made of: heads, offsets, nodes, small changes of numbers.
  */
@@ -124,6 +125,73 @@ static size_t read_named_dbs(MDB_txn *txn, MDB_dbi main_dbi)
     return records;
 }
 
+/* Deletes the first record and adds a large one, which takes pages from the free list. */
+static int change_db(MDB_txn *txn, MDB_dbi dbi)
+{
+    static char large[3 * PAGE];
+    MDB_cursor *cursor;
+    MDB_val key, value, added = {sizeof large, large};
+    uint8_t copy[512];
+    int code = mdb_cursor_open(txn, dbi, &cursor);
+    if (code)
+        return code;
+    code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    if (code == 0) {
+        memcpy(copy, key.mv_data, key.mv_size);
+        copy[key.mv_size / 2] ^= 0x15;
+        key.mv_data = copy;
+        code = mdb_put(txn, dbi, &key, &added, 0);
+    }
+    if (code == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
+        code = mdb_cursor_del(cursor, 0);
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+static int change_first_db(MDB_env *env)
+{
+    char name[600];
+    MDB_txn *txn;
+    MDB_dbi main_dbi, dbi;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int code = mdb_txn_begin(env, NULL, 0, &txn);
+    if (code)
+        return code;
+    if ((code = mdb_dbi_open(txn, NULL, 0, &main_dbi)) == 0 &&
+        (code = mdb_cursor_open(txn, main_dbi, &cursor)) == 0) {
+        code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (code == 0)
+            snprintf(name, sizeof name, "%.*s", (int)key.mv_size, (char *)key.mv_data);
+        mdb_cursor_close(cursor);
+    }
+    if (code == 0 && (code = mdb_dbi_open(txn, name, 0, &dbi)) == 0)
+        code = change_db(txn, dbi);
+    if (code == 0)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return code;
+}
+
+static void continue_with_lmdb(int fd, const char *path)
+{
+    enum { COMMITS = 4 };
+    MDB_env *env;
+    int code = mdb_env_create(&env);
+    assert(code == 0);
+    mdb_env_set_mapsize(env, MAP_BYTES);
+    mdb_env_set_maxdbs(env, DATABASES_MAX);
+    code = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK, 0600);
+    for (unsigned i = 0; i < COMMITS && code == 0; i++)
+        code = change_first_db(env);
+    mdb_env_close(env);
+    struct rrs_error *error = rrs_integrity_check(fd, path, NULL);
+    if (error && code == 0)
+        fprintf(stderr, "after writing: %s\n", error->message);
+    assert(!error || code != 0);
+    rrs_error_destroy(error);
+}
+
 static void read_with_lmdb(const char *path, const struct rrs_integrity_report *report)
 {
     MDB_env *env;
@@ -158,8 +226,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rrs_error *error = rrs_integrity_check(fd, path, &report);
     if (error)
         assert(error->code == RRS_ERROR_BAD_TRACE || error->code == RRS_ERROR_UNSUPPORTED);
-    else
+    else {
         read_with_lmdb(path, &report);
+        continue_with_lmdb(fd, path);
+    }
     rrs_error_destroy(error);
     close(fd);
     return 0;

@@ -3,6 +3,7 @@
  * Test that a trace that was cut, flipped, replaced or left out in part is either refused, by an
  * error that names the file and the cause, or read exactly as it was written.
  */
+#include "lmdb-store/integrity_format.h"
 #include "lmdb-store/scope.h"
 #include "tests/store/lmdb_shapes.h"
 #include "tests/store/support.h"
@@ -119,6 +120,47 @@ static void test_flips(struct trace *trace, uint64_t *random)
     print_tally("flips in heads", &heads);
 }
 
+/* Whether reading the trace needs this page: others, free or old ones, may hold anything. */
+static bool page_matters(struct trace *trace, uint64_t page)
+{
+    uint8_t kept[PAGE];
+    struct tally tally = {0};
+    memcpy(kept, trace->bytes + page * PAGE, PAGE);
+    memset(trace->bytes + page * PAGE, 0, PAGE);
+    put_bytes(trace, page * PAGE, PAGE);
+    bool matters = try_damaged(trace, "page", page, &tally);
+    memcpy(trace->bytes + page * PAGE, kept, PAGE);
+    put_bytes(trace, page * PAGE, PAGE);
+    return matters;
+}
+
+/* A bit of a key, which may leave the order of keys as it is: then the record is not found any
+ * more, or is found as another one. */
+static void test_key_flips(struct trace *trace, uint64_t *random)
+{
+    struct tally keys = {0}, values = {0};
+    for (uint64_t page = 2; page < trace->size_bytes / PAGE; page++) {
+        const uint8_t *bytes = trace->bytes + page * PAGE;
+        if (lmdb_u64(bytes) != page || lmdb_u16(bytes + 10) != LMDB_PAGE_LEAF ||
+            !page_matters(trace, page))
+            continue;
+        for (unsigned i = 0; i < lmdb_page_keys(bytes); i++) {
+            struct lmdb_node node = lmdb_node_at(bytes, i);
+            uint64_t key_bit = (uint64_t)(node.key - trace->bytes) * 8;
+            uint64_t value_bit = (uint64_t)(node.value - trace->bytes) * 8;
+            /* The last bytes of a key first: a change there keeps the order more often. */
+            for (unsigned turn = 0; turn < 3; turn++) {
+                uint32_t tail = node.key_bytes < 2 || turn == 0 ? node.key_bytes : 2;
+                uint32_t begin = (node.key_bytes - tail) * 8;
+                flip(trace, key_bit + begin + support_random(random) % (tail * 8), &keys);
+            }
+            flip(trace, value_bit + support_random(random) % 64, &values);
+        }
+    }
+    print_tally("flips in keys", &keys);
+    print_tally("flips in values' heads", &values);
+}
+
 /* 512 bytes of noise or zeros, as a bad sector leaves them. */
 static void test_bursts(struct trace *trace, uint64_t *random)
 {
@@ -225,6 +267,7 @@ int main(void)
     test_lock_file(&trace, &random);
     test_cuts(&trace);
     test_flips(&trace, &random);
+    test_key_flips(&trace, &random);
     test_bursts(&trace, &random);
     if (try_damaged(&trace, "restored", 0, &tally))
         support_fail("reading changed the trace");
