@@ -13,6 +13,7 @@
 
 #include "lmdb-store/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** What a check went through. Counts are of the snapshot that liblmdb would open. */
@@ -51,5 +52,25 @@ struct rrs_integrity_report {
  */
 RRS_MUST_CHECK struct rrs_error *rrs_integrity_check(int data_fd, const char *path,
                                                      struct rrs_integrity_report *report);
+
+/* One who looks at the records while the check has them at hand. */
+struct rrs_integrity_visitor {
+    /** A walk begins, perhaps anew: forget what was seen. */
+    void (*begin)(void *context);
+    /**
+     * A record of the named database `database` (not terminated). `value` is NULL if it is kept in
+     * an overflow run, which the check does not read. All is borrowed until the call returns;
+     * nothing is aligned. An error ends the check, which returns it.
+     */
+    struct rrs_error *(*record)(void *context, const void *database, size_t database_bytes,
+                                const void *key, size_t key_bytes, const void *value,
+                                size_t value_bytes);
+    void *context;
+};
+
+/** The same as rrs_integrity_check(), with a visitor (NULL: none). */
+RRS_MUST_CHECK struct rrs_error *rrs_integrity_check_visiting(
+    int data_fd, const char *path, const struct rrs_integrity_visitor *visitor,
+    struct rrs_integrity_report *report);
 
 #endif

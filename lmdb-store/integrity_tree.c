@@ -20,6 +20,7 @@ struct tree {
     struct lmdb_db db;
     uint64_t head_page; /* where `db` is stored, for messages */
     bool is_free_list;
+    const struct lmdb_node *name; /* of a named database: its key in the main one; else NULL */
     leaf_check *check_leaf_node;
     uint8_t *pages; /* a page per level */
     uint32_t integer_key_bytes;
@@ -131,6 +132,16 @@ static void prefetch_overflow_heads(const struct tree *tree, const uint8_t *page
     }
 }
 
+static struct rrs_error *show_record(const struct tree *tree, const struct lmdb_node *node)
+{
+    const struct rrs_integrity_visitor *visitor = tree->walk->visitor;
+    if (!visitor || !tree->name)
+        return NULL;
+    return visitor->record(visitor->context, tree->name->key, tree->name->key_bytes, node->key,
+                           node->key_bytes, node->flags & LMDB_NODE_BIGDATA ? NULL : node->value,
+                           node->value_bytes);
+}
+
 static struct rrs_error *check_leaf(struct tree *tree, uint64_t number, const uint8_t *page)
 {
     unsigned keys = lmdb_page_keys(page);
@@ -142,6 +153,7 @@ static struct rrs_error *check_leaf(struct tree *tree, uint64_t number, const ui
         if (node.flags & LMDB_NODE_BIGDATA)
             RRS_TRY(check_overflow(tree, number, &node));
         RRS_TRY(tree->check_leaf_node(tree, number, &node));
+        RRS_TRY(show_record(tree, &node));
     }
     return NULL;
 }
@@ -226,6 +238,7 @@ static struct rrs_error *check_main_node(struct tree *tree, uint64_t page,
         .walk = walk,
         .db = lmdb_db_decode(node->value),
         .head_page = page,
+        .name = node,
         .check_leaf_node = check_plain_node,
     };
     RRS_TRY(check_tree(&named));
