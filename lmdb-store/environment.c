@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* 1 TiB of address space, which costs nothing; halved where RLIMIT_AS refuses, down to the least.
  */
@@ -47,6 +48,17 @@ struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *wha
     }
 }
 
+/* liblmdb calls a write that was cut short EIO, whatever cut it; mostly that is a full disk. */
+static int explain_short_write(int code, const char *data_path)
+{
+    enum { LITTLE_ROOM_BYTES = 64 << 20 }; /* a transaction is smaller */
+    struct statvfs status;
+    if (code == EIO && statvfs(data_path, &status) == 0 &&
+        (uint64_t)status.f_bavail * status.f_frsize < LITTLE_ROOM_BYTES)
+        return ENOSPC;
+    return code;
+}
+
 struct rrs_error *rrs_lmdb_error(int code, const char *data_path, const char *what)
 {
     switch (code) {
@@ -74,7 +86,7 @@ struct rrs_error *rrs_lmdb_error(int code, const char *data_path, const char *wh
         break;
     }
     if (code > 0)
-        return rrs_file_error(code, data_path, what);
+        return rrs_file_error(explain_short_write(code, data_path), data_path, what);
     return rrs_error_path(RRS_ERROR_BAD_TRACE, data_path, "%s: %s", what, mdb_strerror(code));
 }
 

@@ -23,7 +23,8 @@
 enum {
     SECONDS = 60,
     MAX_EVENTS = 2000000,
-    DISK_STEP_BYTES = 28 << 10,
+    TINY_DISKS = 12,
+    PAGES_PER_STEP = 8,
     DISKS = 40,
     FILLER_BYTES = 256 << 10
 };
@@ -52,12 +53,12 @@ struct filling {
     uint64_t *promised; /* shared: last event that a flush covered */
 };
 
-static void require_disk_full(struct rrs_error *error, const char *path)
+static void require_disk_full(const char *what, struct rrs_error *error, const char *path)
 {
-    require(error);
+    if (!error)
+        support_fail("%s: no error", what);
     if (error->code != RRS_ERROR_DISK_FULL)
-        fprintf(stderr, "%s: %s\n", rrs_error_code_name(error->code), error->message);
-    require(error->code == RRS_ERROR_DISK_FULL);
+        support_fail("%s: %s: %s", what, rrs_error_code_name(error->code), error->message);
     require(support_is_clear(error, path));
 }
 
@@ -97,19 +98,25 @@ static enum outcome fill(void *context)
     struct rrs_trace_end end = {.end_kind = RRS_TRACE_END_EXITED};
     struct rrs_error *error = sample_create(filling->path, &writer);
     if (error) {
-        require_disk_full(error, filling->path);
+        require_disk_full("creation", error, filling->path);
         return OUTCOME_REFUSED;
     }
-    require_disk_full(append_until_full(filling, writer), filling->path);
+    const char *path = filling->path;
+    require_disk_full("filling", append_until_full(filling, writer), path);
     /* From here on nothing is accepted, and nothing breaks. */
-    require_disk_full(rrs_event_log_append(writer, &event), filling->path);
-    require_disk_full(rrs_blob_put(writer, "blob", 4, &hash), filling->path);
-    require_disk_full(rrs_trace_writer_flush(writer), filling->path);
-    require_disk_full(rrs_trace_writer_put_extra(writer, "name", "x", 1), filling->path);
+    require_disk_full("event", rrs_event_log_append(writer, &event), path);
+    require_disk_full("blob", rrs_blob_put(writer, "blob", 4, &hash), path);
+    require_disk_full("flush", rrs_trace_writer_flush(writer), path);
+    require_disk_full("extra", rrs_trace_writer_put_extra(writer, "name", "x", 1), path);
     error = rrs_checkpoint_builder_create(writer, NULL, &builder);
-    require_disk_full(error, filling->path);
+    if (!error) {
+        error =
+            rrs_checkpoint_builder_finish(builder, &(struct rrs_checkpoint_place){1, 1}, "x", 1);
+        rrs_checkpoint_builder_destroy(builder);
+    }
+    require_disk_full("checkpoint", error, path);
     read_beside(filling, writer);
-    require_disk_full(rrs_trace_writer_finish(writer, &end), filling->path);
+    require_disk_full("finish", rrs_trace_writer_finish(writer, &end), path);
     rrs_trace_writer_destroy(writer);
     return OUTCOME_RIGHT;
 }
@@ -195,8 +202,10 @@ int main(void)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tally tally = {0};
         for (unsigned disk = 1; disk <= DISKS; disk++) {
-            uint64_t pages = support_random(&random) % 8;
-            try_disk(&cases[i], mountpoint, disk * DISK_STEP_BYTES + pages * 4096, &tally);
+            uint64_t pages = disk <= TINY_DISKS ? disk
+                                                : (disk - TINY_DISKS) * PAGES_PER_STEP +
+                                                      support_random(&random) % PAGES_PER_STEP;
+            try_disk(&cases[i], mountpoint, pages * 4096, &tally);
         }
         printf("%s: %u too small for a trace, %u said they were full, %u could not even say so\n",
                cases[i].name, tally.not_created, tally.says_full, tally.unfinished);
