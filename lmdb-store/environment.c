@@ -10,6 +10,7 @@
 #include "lmdb-store/file_system.h"
 #include "lmdb-store/integrity.h"
 #include "lmdb-store/metadata_format.h"
+#include "lmdb-store/record_survey.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct rrs_environment {
     int data_fd;
     pid_t pid;
     atomic_int n_users;
+    struct rrs_record_survey survey; /* nothing, if just created */
 };
 
 struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *what)
@@ -311,6 +313,15 @@ static struct rrs_error *open_databases(struct rrs_environment *environment)
     return code ? rrs_lmdb_error(code, environment->data_path, "cannot open the trace") : NULL;
 }
 
+/* A reader can do with what is undamaged; a writer would take damage for a truth. */
+static struct rrs_error *check_file(struct rrs_environment *environment, bool writable)
+{
+    struct rrs_integrity_visitor visitor = rrs_record_survey_visitor(&environment->survey);
+    RRS_TRY(
+        rrs_integrity_check_visiting(environment->data_fd, environment->data_path, &visitor, NULL));
+    return writable ? rrs_record_survey_check_all(environment) : NULL;
+}
+
 struct rrs_error *rrs_environment_open(const char *path, bool writable,
                                        struct rrs_environment **environment)
 {
@@ -320,7 +331,7 @@ struct rrs_error *rrs_environment_open(const char *path, bool writable,
     RRS_TRY(rrs_file_system_check(path));
     if (writable)
         RRS_TRY(become_writer(made));
-    RRS_TRY(rrs_integrity_check(made->data_fd, made->data_path, NULL));
+    RRS_TRY(check_file(made, writable));
     if (writable)
         RRS_TRY(open_lmdb(made, MDB_NOSYNC));
     else
@@ -350,6 +361,11 @@ const char *rrs_environment_path(const struct rrs_environment *environment)
 const char *rrs_environment_data_path(const struct rrs_environment *environment)
 {
     return environment->data_path;
+}
+
+const struct rrs_record_survey *rrs_environment_survey(const struct rrs_environment *environment)
+{
+    return &environment->survey;
 }
 
 MDB_env *rrs_environment_lmdb(const struct rrs_environment *environment)
