@@ -269,9 +269,10 @@ static struct rrs_error *find(struct rrs_trace_reader *reader, const struct rrs_
     if (found)
         return parse(transaction, hash->bytes, &body, record);
     char text[RRS_HASH_TEXT_BYTES];
-    return rrs_error_with_key(rrs_error_create(RRS_ERROR_NOT_FOUND, "the trace has no blob %s",
-                                               rrs_hash_format(hash, text)),
-                              text);
+    return rrs_error_with_key(
+        rrs_error_path(RRS_ERROR_NOT_FOUND, rrs_environment_data_path(transaction->environment),
+                       "the trace has no blob %s", rrs_hash_format(hash, text)),
+        text);
 }
 
 struct rrs_error *rrs_blob_size(struct rrs_trace_reader *reader, const struct rrs_hash *hash,

@@ -75,9 +75,10 @@ struct rrs_error *rrs_checkpoint_record_get(const struct rrs_transaction *transa
     rrs_checkpoint_key(key, place);
     RRS_TRY(rrs_record_find(transaction, RRS_DATABASE_CHECKPOINTS, key, sizeof key, &body, &found));
     if (!found)
-        return rrs_error_create(RRS_ERROR_NOT_FOUND,
-                                "there is no checkpoint at event %llu, tick %llu",
-                                (unsigned long long)place->event, (unsigned long long)place->tick);
+        return rrs_error_path(RRS_ERROR_NOT_FOUND,
+                              rrs_environment_data_path(transaction->environment),
+                              "there is no checkpoint at event %llu, tick %llu",
+                              (unsigned long long)place->event, (unsigned long long)place->tick);
     const MDB_val key_value = {sizeof key, key};
     return rrs_checkpoint_record_parse(transaction, &key_value, &body, record);
 }

@@ -44,8 +44,9 @@ struct rrs_error *rrs_checkpoint_find_place(struct rrs_trace_reader *reader,
     RRS_TRY(rrs_record_move_down(transaction, cursor, false, &key, &value, &found));
     if (found)
         return parse_info(transaction, &key, &value, info);
-    return rrs_error_create(RRS_ERROR_NOT_FOUND, "there is no checkpoint at or before tick %llu",
-                            (unsigned long long)place->tick);
+    return rrs_error_path(RRS_ERROR_NOT_FOUND, rrs_environment_data_path(transaction->environment),
+                          "there is no checkpoint at or before tick %llu",
+                          (unsigned long long)place->tick);
 }
 
 struct rrs_error *rrs_checkpoint_find_tick(struct rrs_trace_reader *reader, uint64_t tick,

@@ -12,9 +12,7 @@
 
 #include "lmdb-store/metadata_format.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 uint64_t rrs_monotonic_ns(void)
@@ -51,17 +49,6 @@ static void abort_transaction(struct rrs_committer *committer)
     committer->uncommitted_bytes = 0;
 }
 
-/* liblmdb calls a write that was cut short EIO, whatever cut it; mostly that is a full disk. */
-static int explain_short_write(int code, const char *path)
-{
-    struct statvfs status;
-    uint64_t room_needed_bytes = 4 * (uint64_t)RRS_COMMIT_BYTES;
-    if (code == EIO && statvfs(path, &status) == 0 &&
-        (uint64_t)status.f_bavail * status.f_frsize < room_needed_bytes)
-        return ENOSPC;
-    return code;
-}
-
 /* Keeps the writer's memory bounded whatever the size of the file. */
 static void trim_sometimes(struct rrs_committer *committer)
 {
@@ -81,8 +68,7 @@ static struct rrs_error *commit(struct rrs_committer *committer)
         committer->uncommitted_bytes = 0;
         int code = mdb_txn_commit(txn);
         if (code)
-            return rrs_lmdb_error(explain_short_write(code, path), path,
-                                  "cannot commit to the trace");
+            return rrs_lmdb_error(code, path, "cannot commit to the trace");
         atomic_store(&committer->writer->syncer.has_work, true);
         trim_sometimes(committer);
     }

@@ -10,6 +10,7 @@
 #include "lmdb-store/file_system.h"
 #include "lmdb-store/integrity.h"
 #include "lmdb-store/metadata_format.h"
+#include "lmdb-store/record_survey.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* 1 TiB of address space, which costs nothing; halved where RLIMIT_AS refuses, down to the least.
  */
@@ -32,6 +34,7 @@ struct rrs_environment {
     int data_fd;
     pid_t pid;
     atomic_int n_users;
+    struct rrs_record_survey survey; /* nothing, if just created */
 };
 
 struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *what)
@@ -46,6 +49,17 @@ struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *wha
     default:
         return rrs_error_os(os_errno, path, "%s", what);
     }
+}
+
+/* liblmdb calls a write that was cut short EIO, whatever cut it; mostly that is a full disk. */
+static int explain_short_write(int code, const char *data_path)
+{
+    enum { LITTLE_ROOM_BYTES = 64 << 20 }; /* a transaction is smaller */
+    struct statvfs status;
+    if (code == EIO && statvfs(data_path, &status) == 0 &&
+        (uint64_t)status.f_bavail * status.f_frsize < LITTLE_ROOM_BYTES)
+        return ENOSPC;
+    return code;
 }
 
 struct rrs_error *rrs_lmdb_error(int code, const char *data_path, const char *what)
@@ -75,7 +89,7 @@ struct rrs_error *rrs_lmdb_error(int code, const char *data_path, const char *wh
         break;
     }
     if (code > 0)
-        return rrs_file_error(code, data_path, what);
+        return rrs_file_error(explain_short_write(code, data_path), data_path, what);
     return rrs_error_path(RRS_ERROR_BAD_TRACE, data_path, "%s: %s", what, mdb_strerror(code));
 }
 
@@ -300,6 +314,15 @@ static struct rrs_error *open_databases(struct rrs_environment *environment)
     return code ? rrs_lmdb_error(code, environment->data_path, "cannot open the trace") : NULL;
 }
 
+/* A reader can do with what is undamaged; a writer would take damage for a truth. */
+static struct rrs_error *check_file(struct rrs_environment *environment, bool writable)
+{
+    struct rrs_integrity_visitor visitor = rrs_record_survey_visitor(&environment->survey);
+    RRS_TRY(
+        rrs_integrity_check_visiting(environment->data_fd, environment->data_path, &visitor, NULL));
+    return writable ? rrs_record_survey_check_all(environment) : NULL;
+}
+
 struct rrs_error *rrs_environment_open(const char *path, bool writable,
                                        struct rrs_environment **environment)
 {
@@ -309,7 +332,7 @@ struct rrs_error *rrs_environment_open(const char *path, bool writable,
     RRS_TRY(rrs_file_system_check(path));
     if (writable)
         RRS_TRY(become_writer(made));
-    RRS_TRY(rrs_integrity_check(made->data_fd, made->data_path, NULL));
+    RRS_TRY(check_file(made, writable));
     if (writable)
         RRS_TRY(open_lmdb(made, MDB_NOSYNC));
     else
@@ -339,6 +362,11 @@ const char *rrs_environment_path(const struct rrs_environment *environment)
 const char *rrs_environment_data_path(const struct rrs_environment *environment)
 {
     return environment->data_path;
+}
+
+const struct rrs_record_survey *rrs_environment_survey(const struct rrs_environment *environment)
+{
+    return &environment->survey;
 }
 
 MDB_env *rrs_environment_lmdb(const struct rrs_environment *environment)

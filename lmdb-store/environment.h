@@ -40,6 +40,7 @@ enum rrs_database {
 };
 
 struct rrs_environment;
+struct rrs_record_survey;
 
 /**
  * Creates data.mdb in directory `path` and opens it for writing: no database yet. Errors: EXISTS,
@@ -74,6 +75,9 @@ const char *rrs_environment_data_path(const struct rrs_environment *environment)
 
 MDB_env *rrs_environment_lmdb(const struct rrs_environment *environment);
 MDB_dbi rrs_environment_dbi(const struct rrs_environment *environment, enum rrs_database database);
+
+/** What was found damaged when it was opened. */
+const struct rrs_record_survey *rrs_environment_survey(const struct rrs_environment *environment);
 
 /** Says whether a living process (this one too) has the trace open for writing. */
 bool rrs_environment_has_writer(const struct rrs_environment *environment);

@@ -245,6 +245,8 @@ static struct rrs_error *walk_snapshot(struct rrs_integrity_walk *walk,
     if (!claimed)
         return rrs_error_no_memory();
     walk->claimed = claimed;
+    if (walk->visitor)
+        walk->visitor->begin(walk->visitor->context);
     /* The free list first: it is short, and a page both used and free then is named where an entry
      * refers to it. */
     RRS_TRY(rrs_integrity_free_list_check(walk, meta));
@@ -288,9 +290,16 @@ static bool was_overtaken(int fd, const struct metas *metas, uint32_t page_bytes
 struct rrs_error *rrs_integrity_check(int data_fd, const char *path,
                                       struct rrs_integrity_report *report)
 {
+    return rrs_integrity_check_visiting(data_fd, path, NULL, report);
+}
+
+struct rrs_error *rrs_integrity_check_visiting(int data_fd, const char *path,
+                                               const struct rrs_integrity_visitor *visitor,
+                                               struct rrs_integrity_report *report)
+{
     for (uint32_t tries = 1;; tries++) {
         struct metas metas = {0};
-        struct rrs_integrity_walk walk = {.fd = data_fd, .path = path};
+        struct rrs_integrity_walk walk = {.fd = data_fd, .path = path, .visitor = visitor};
         struct rrs_error *error = check_once(&walk, &metas);
         if (!error && report) {
             *report = walk.report;

@@ -13,6 +13,7 @@
 
 #include "lmdb-store/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** What a check went through. Counts are of the snapshot that liblmdb would open. */
@@ -51,5 +52,25 @@ struct rrs_integrity_report {
  */
 RRS_MUST_CHECK struct rrs_error *rrs_integrity_check(int data_fd, const char *path,
                                                      struct rrs_integrity_report *report);
+
+/* One who looks at records while the check has them at hand. */
+struct rrs_integrity_visitor {
+    /** A walk begins, perhaps anew: forget what was seen. */
+    void (*begin)(void *context);
+    /** Gives the named database `name` (not terminated) a tag >= 0 under which its records will be
+     * shown, or -1: they are not wanted. */
+    int (*choose)(void *context, const void *name, size_t name_bytes);
+    /** A record of a database that was chosen. All is borrowed until the call returns, and nothing
+     * is aligned. */
+    void (*record)(void *context, int tag, const void *key, size_t key_bytes, const void *value,
+                   size_t value_bytes);
+    void *context;
+};
+
+/** The same as rrs_integrity_check(), with a visitor (NULL: none). Values of its databases are read
+ * even if they are large. */
+RRS_MUST_CHECK struct rrs_error *rrs_integrity_check_visiting(
+    int data_fd, const char *path, const struct rrs_integrity_visitor *visitor,
+    struct rrs_integrity_report *report);
 
 #endif

@@ -20,6 +20,7 @@ struct tree {
     struct lmdb_db db;
     uint64_t head_page; /* where `db` is stored, for messages */
     bool is_free_list;
+    int visitor_tag; /* -1: no visitor wants the records */
     leaf_check *check_leaf_node;
     uint8_t *pages; /* a page per level */
     uint32_t integer_key_bytes;
@@ -131,6 +132,31 @@ static void prefetch_overflow_heads(const struct tree *tree, const uint8_t *page
     }
 }
 
+static struct rrs_error *show_large_record(const struct tree *tree, const struct lmdb_node *node)
+{
+    const struct rrs_integrity_visitor *visitor = tree->walk->visitor;
+    uint64_t offset = lmdb_u64(node->value) * tree->walk->page_bytes + LMDB_HEAD_BYTES;
+    _cleanup_free_ uint8_t *value = malloc(node->value_bytes);
+    if (!value)
+        return rrs_error_no_memory();
+    RRS_TRY(rrs_integrity_read(tree->walk, offset, value, node->value_bytes));
+    visitor->record(visitor->context, tree->visitor_tag, node->key, node->key_bytes, value,
+                    node->value_bytes);
+    return NULL;
+}
+
+static struct rrs_error *show_record(const struct tree *tree, const struct lmdb_node *node)
+{
+    const struct rrs_integrity_visitor *visitor = tree->walk->visitor;
+    if (tree->visitor_tag < 0)
+        return NULL;
+    if (node->flags & LMDB_NODE_BIGDATA)
+        return show_large_record(tree, node);
+    visitor->record(visitor->context, tree->visitor_tag, node->key, node->key_bytes, node->value,
+                    node->value_bytes);
+    return NULL;
+}
+
 static struct rrs_error *check_leaf(struct tree *tree, uint64_t number, const uint8_t *page)
 {
     unsigned keys = lmdb_page_keys(page);
@@ -142,6 +168,7 @@ static struct rrs_error *check_leaf(struct tree *tree, uint64_t number, const ui
         if (node.flags & LMDB_NODE_BIGDATA)
             RRS_TRY(check_overflow(tree, number, &node));
         RRS_TRY(tree->check_leaf_node(tree, number, &node));
+        RRS_TRY(show_record(tree, &node));
     }
     return NULL;
 }
@@ -218,6 +245,7 @@ static struct rrs_error *check_main_node(struct tree *tree, uint64_t page,
                                          const struct lmdb_node *node)
 {
     struct rrs_integrity_walk *walk = tree->walk;
+    const struct rrs_integrity_visitor *visitor = walk->visitor;
     if (node->flags != LMDB_NODE_SUBDATA)
         return check_plain_node(tree, page, node);
     if (node->value_bytes != LMDB_DB_BYTES)
@@ -226,6 +254,7 @@ static struct rrs_error *check_main_node(struct tree *tree, uint64_t page,
         .walk = walk,
         .db = lmdb_db_decode(node->value),
         .head_page = page,
+        .visitor_tag = visitor ? visitor->choose(visitor->context, node->key, node->key_bytes) : -1,
         .check_leaf_node = check_plain_node,
     };
     RRS_TRY(check_tree(&named));
@@ -241,6 +270,7 @@ struct rrs_error *rrs_integrity_main_check(struct rrs_integrity_walk *walk,
         .walk = walk,
         .db = meta->main,
         .head_page = meta->transaction & 1,
+        .visitor_tag = -1,
         .check_leaf_node = check_main_node,
     };
     RRS_TRY(check_tree(&tree));
@@ -329,6 +359,7 @@ struct rrs_error *rrs_integrity_free_list_check(struct rrs_integrity_walk *walk,
         .walk = walk,
         .db = meta->free_list,
         .head_page = meta->transaction & 1,
+        .visitor_tag = -1,
         .is_free_list = true,
         .check_leaf_node = check_free_node,
     };

@@ -23,7 +23,8 @@ struct rrs_integrity_walk {
     uint32_t page_bytes;
     uint64_t file_pages; /* whole pages in the file */
     uint64_t last_page;
-    uint8_t *claimed; /* one bit per page up to last_page */
+    const struct rrs_integrity_visitor *visitor; /* may be NULL */
+    uint8_t *claimed;                            /* one bit per page up to last_page */
     struct rrs_integrity_report report;
 };
 

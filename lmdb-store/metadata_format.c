@@ -211,6 +211,8 @@ struct rrs_error *rrs_extra_read(const struct rrs_transaction *transaction, cons
         RRS_TRY(rrs_record_find(transaction, RRS_DATABASE_META, key, key_bytes, data, &found));
     if (found)
         return NULL;
-    return rrs_error_with_key(rrs_error_create(RRS_ERROR_NOT_FOUND, "the trace has no '%s'", name),
+    return rrs_error_with_key(rrs_error_path(RRS_ERROR_NOT_FOUND,
+                                             rrs_environment_data_path(transaction->environment),
+                                             "the trace has no '%s'", name),
                               name);
 }

@@ -2,6 +2,7 @@
 #include "lmdb-store/record.h"
 
 #include "lmdb-store/bytes.h"
+#include "lmdb-store/record_survey.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,15 @@ struct rrs_error *rrs_record_damaged(const struct rrs_transaction *transaction,
                               text);
 }
 
+bool rrs_record_is_sealed(const void *key, size_t key_bytes, const void *value, size_t value_bytes)
+{
+    if (value_bytes < RRS_RECORD_SEAL_BYTES)
+        return false;
+    return rrs_load_le64(value) == seal_of(key, key_bytes,
+                                           (const uint8_t *)value + RRS_RECORD_SEAL_BYTES,
+                                           value_bytes - RRS_RECORD_SEAL_BYTES);
+}
+
 struct rrs_error *rrs_record_unseal(const struct rrs_transaction *transaction,
                                     enum rrs_database database, const MDB_val *key,
                                     const MDB_val *value, struct rrs_bytes *body)
@@ -48,15 +58,11 @@ struct rrs_error *rrs_record_unseal(const struct rrs_transaction *transaction,
     if (value->mv_size < RRS_RECORD_SEAL_BYTES)
         return rrs_record_damaged(transaction, database, key->mv_data, key->mv_size,
                                   "it is shorter than its checksum");
-    struct rrs_bytes found = {
-        .data = (const uint8_t *)value->mv_data + RRS_RECORD_SEAL_BYTES,
-        .size_bytes = value->mv_size - RRS_RECORD_SEAL_BYTES,
-    };
-    if (rrs_load_le64(value->mv_data) !=
-        seal_of(key->mv_data, key->mv_size, found.data, found.size_bytes))
+    if (!rrs_record_is_sealed(key->mv_data, key->mv_size, value->mv_data, value->mv_size))
         return rrs_record_damaged(transaction, database, key->mv_data, key->mv_size,
                                   "its checksum is wrong");
-    *body = found;
+    body->data = (const uint8_t *)value->mv_data + RRS_RECORD_SEAL_BYTES;
+    body->size_bytes = value->mv_size - RRS_RECORD_SEAL_BYTES;
     return NULL;
 }
 
@@ -76,7 +82,7 @@ struct rrs_error *rrs_record_find(const struct rrs_transaction *transaction,
                        &key_value, &value);
     *found = code == 0;
     if (code == MDB_NOTFOUND)
-        return NULL;
+        return rrs_record_survey_check(transaction->environment, database);
     if (code)
         return convert(transaction, code, "cannot read a record");
     return rrs_record_unseal(transaction, database, &key_value, &value, body);
@@ -147,6 +153,13 @@ struct rrs_error *rrs_record_remove(const struct rrs_transaction *transaction,
 
 struct rrs_error *rrs_record_cursor(const struct rrs_transaction *transaction,
                                     enum rrs_database database, MDB_cursor **cursor)
+{
+    RRS_TRY(rrs_record_survey_check(transaction->environment, database));
+    return rrs_record_cursor_for_all(transaction, database, cursor);
+}
+
+struct rrs_error *rrs_record_cursor_for_all(const struct rrs_transaction *transaction,
+                                            enum rrs_database database, MDB_cursor **cursor)
 {
     int code = mdb_cursor_open(transaction->txn,
                                rrs_environment_dbi(transaction->environment, database), cursor);

@@ -29,12 +29,16 @@ struct rrs_bytes {
     size_t size_bytes;
 };
 
+/** Whether `value` begins with the right seal for `key` and the body behind it. */
+bool rrs_record_is_sealed(const void *key, size_t key_bytes, const void *value, size_t value_bytes);
+
 /** Checks the seal of a value found under `key`, and gives its body. Error: BAD_TRACE. */
 RRS_MUST_CHECK struct rrs_error *rrs_record_unseal(const struct rrs_transaction *transaction,
                                                    enum rrs_database database, const MDB_val *key,
                                                    const MDB_val *value, struct rrs_bytes *body);
 
-/** Finds a record. `*found` is false if there is none. Error: BAD_TRACE. */
+/** Finds a record. `*found` is false if there is none; but if a record of this database is damaged,
+ * which may be the one, then that is an error: BAD_TRACE. */
 RRS_MUST_CHECK struct rrs_error *rrs_record_find(const struct rrs_transaction *transaction,
                                                  enum rrs_database database, const void *key,
                                                  size_t key_bytes, struct rrs_bytes *body,
@@ -74,10 +78,14 @@ RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_record_damaged(
     const struct rrs_transaction *transaction, enum rrs_database database, const void *key,
     size_t key_bytes, const char *what);
 
-/** A cursor over one database. The caller closes it with mdb_cursor_close(). Errors: OS, NO_MEMORY.
- */
+/** A cursor over one database. The caller closes it with mdb_cursor_close(). Errors: BAD_TRACE if a
+ * record of this database is damaged, since a walk might pass it by; OS, NO_MEMORY. */
 RRS_MUST_CHECK struct rrs_error *rrs_record_cursor(const struct rrs_transaction *transaction,
                                                    enum rrs_database database, MDB_cursor **cursor);
+
+/** The same for one who looks for damage, and visits every record. */
+RRS_MUST_CHECK struct rrs_error *rrs_record_cursor_for_all(
+    const struct rrs_transaction *transaction, enum rrs_database database, MDB_cursor **cursor);
 
 /**
  * Moves `cursor` by `operation` (for MDB_SET_RANGE `key` is read). `*found` is false at the end.

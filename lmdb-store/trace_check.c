@@ -44,7 +44,7 @@ static struct rrs_error *walk(struct check *check, enum rrs_database database,
                                                          const MDB_val *key, const MDB_val *value))
 {
     _cleanup_cursor_ MDB_cursor *cursor = NULL;
-    RRS_TRY(rrs_record_cursor(check->transaction, database, &cursor));
+    RRS_TRY(rrs_record_cursor_for_all(check->transaction, database, &cursor));
     for (MDB_cursor_op operation = MDB_FIRST;; operation = MDB_NEXT) {
         MDB_val key, value;
         bool found;

@@ -170,6 +170,23 @@ static void make_freed(MDB_env *env)
     require(mdb_txn_commit(txn) == 0);
 }
 
+static void make_small_tree(MDB_env *env)
+{
+    char key[400];
+    memset(key, 'k', sizeof key);
+    for (unsigned commit = 0; commit < 3; commit++) {
+        static char big[5000];
+        MDB_txn *txn = begin(env);
+        MDB_dbi dbi = open_db(txn, "tree", 0);
+        for (unsigned i = 0; i < 6; i++) {
+            key[0] = (char)('a' + i * 3 + commit);
+            put(txn, dbi, key, sizeof key, "value", 5);
+        }
+        put(txn, dbi, "big", 3, big, sizeof big);
+        require(mdb_txn_commit(txn) == 0);
+    }
+}
+
 static void make_emptied(MDB_env *env)
 {
     MDB_txn *txn = begin(env);

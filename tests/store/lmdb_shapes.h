@@ -6,15 +6,16 @@
 #include <stdint.h>
 
 /* X(name, what is in it): one row per shape. */
-#define LMDB_SHAPES(X)                                                        \
-    X(fresh, "two meta pages, never committed to")                            \
-    X(one_commit, "a single record")                                          \
-    X(deep, "one database with branch pages, keys of many lengths")           \
-    X(big_values, "values in overflow runs, replaced by smaller ones")        \
-    X(many_databases, "300 named databases, a record in each")                \
-    X(integer_keys, "8-byte and 4-byte integer keys in many commits")         \
-    X(reverse_keys, "a database ordered from the last byte")                  \
-    X(freed, "many commits of deletes: a free list, in a run of its own too") \
+#define LMDB_SHAPES(X)                                                         \
+    X(fresh, "two meta pages, never committed to")                             \
+    X(one_commit, "a single record")                                           \
+    X(deep, "one database with branch pages, keys of many lengths")            \
+    X(big_values, "values in overflow runs, replaced by smaller ones")         \
+    X(many_databases, "300 named databases, a record in each")                 \
+    X(integer_keys, "8-byte and 4-byte integer keys in many commits")          \
+    X(reverse_keys, "a database ordered from the last byte")                   \
+    X(freed, "many commits of deletes: a free list, in a run of its own too")  \
+    X(small_tree, "a branch page, an overflow run, a free list, in few pages") \
     X(emptied, "a database whose records are all gone")
 
 enum lmdb_shape {

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -161,6 +163,45 @@ enum outcome support_child(enum outcome (*body)(void *context), void *context, u
     else
         snprintf(cause, 64, "exited with %d", WEXITSTATUS(status));
     return OUTCOME_DIED;
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* In a user namespace that maps this user to root; see man 7 user_namespaces. */
+static bool unshare_as_user(void)
+{
+    char map[64];
+    unsigned uid = geteuid(), gid = getegid();
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !write_text("/proc/self/setgroups", "deny"))
+        return false;
+    snprintf(map, sizeof map, "0 %u 1", gid);
+    if (!write_text("/proc/self/gid_map", map))
+        return false;
+    snprintf(map, sizeof map, "0 %u 1", uid);
+    return write_text("/proc/self/uid_map", map);
+}
+
+void support_private_mounts(void)
+{
+    bool unshared = unshare(CLONE_NEWNS) == 0 || unshare_as_user();
+    if (unshared && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        return;
+    printf("skipped: no mounts of its own: %s\n", strerror(errno));
+    exit(TEST_SKIPPED);
+}
+
+void support_mount_tmpfs(const char *directory, uint64_t size_bytes)
+{
+    char options[64];
+    snprintf(options, sizeof options, "size=%llu,mode=0755", (unsigned long long)size_bytes);
+    if (mount("tmpfs", directory, "tmpfs", 0, options) == 0)
+        return;
+    printf("skipped: cannot mount a tmpfs: %s\n", strerror(errno));
+    exit(TEST_SKIPPED);
 }
 
 bool support_is_clear(struct rrs_error *error, const char *path)

@@ -57,6 +57,13 @@ void support_spill(const char *path, const void *bytes, uint64_t size_bytes);
 enum outcome support_child(enum outcome (*body)(void *context), void *context, unsigned seconds,
                            char *cause);
 
+/** Moves this process (and its later children) to mounts of its own, as root or in a user
+ * namespace. Where neither is allowed, says so and exits with TEST_SKIPPED. */
+void support_private_mounts(void);
+
+/** Mounts a tmpfs of `size_bytes` at `directory`, which exists. */
+void support_mount_tmpfs(const char *directory, uint64_t size_bytes);
+
 /** Whether the message of `error` names `path` and says something besides; destroys `error`. */
 bool support_is_clear(struct rrs_error *error, const char *path);
 
