@@ -52,8 +52,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux. This version reads and manages traces; it does not\n"
-           "record or replay yet.\n"
+           "Time-travel debugger for Linux. This version counts the ticks of programs and\n"
+           "manages traces; it does not record or replay yet.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)

@@ -3,6 +3,7 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
+    [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [ls]="--quiet --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --json"
@@ -24,6 +25,31 @@ _rrsoft_traces()
     fi
 }
 
+# `rrsoft count` takes a program, and behind it the program's own arguments.
+_rrsoft_program_word()
+{
+    local at=2
+    while ((at < COMP_CWORD)); do
+        case ${COMP_WORDS[at]} in
+        --) at=$((at + 1)) && break ;;
+        --slice | --cpu | --block-insns | --cut-seed) at=$((at + 2)) ;;
+        -*) at=$((at + 1)) ;;
+        *) break ;;
+        esac
+    done
+    if ((at < COMP_CWORD)); then
+        compopt -o default
+    elif ((at > COMP_CWORD)); then
+        if [[ $previous == --cpu ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word")
+        fi
+    elif [[ $word == -* ]]; then
+        return 1
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+    fi
+}
+
 _rrsoft()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -31,6 +57,9 @@ _rrsoft()
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]} --help --version" -- "$word")
+        return
+    fi
+    if [[ $command == count ]] && _rrsoft_program_word; then
         return
     fi
     if [[ $word == -* ]]; then
