@@ -12,6 +12,7 @@
 #include "tests/store/support.h"
 #include "tests/store/trace_sample.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,22 @@ static enum outcome read_rest(void *context)
     return end.end_kind == RRS_TRACE_END_DISK_FULL ? OUTCOME_RIGHT : OUTCOME_WRONG;
 }
 
+/* A reader needs a lock file, for which there is no room: it does without. */
+static enum outcome read_without_room(void *context)
+{
+    struct filling *filling = context;
+    _cleanup_free_ char *lock = support_join(filling->path, "lock.mdb");
+    _cleanup_free_ char *rest = support_join(filling->path, "../rest");
+    require(unlink(lock) == 0);
+    _cleanup_close_ int fd = open(rest, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    while (write(fd, lock, 1) == 1)
+        if (lseek(fd, 4095, SEEK_CUR) < 0)
+            return OUTCOME_WRONG;
+    enum outcome outcome = sample_read(&filling->disk_case->sample, filling->path, 0, NULL);
+    unlink(rest);
+    return outcome;
+}
+
 static enum outcome continue_writing(void *context)
 {
     struct filling *filling = context;
@@ -185,6 +202,7 @@ static void try_disk(const struct disk_case *disk_case, const char *mountpoint, 
             tally->says_full++;
         else
             tally->unfinished++;
+        run(read_without_room, "reading without room", &filling, disk_bytes);
         require(unlink(filler_path) == 0);
         run(continue_writing, "going on", &filling, disk_bytes);
     }
