@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -50,14 +51,22 @@ struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *wha
     }
 }
 
-/* liblmdb calls a write that was cut short EIO, whatever cut it; mostly that is a full disk. */
+/* liblmdb calls a write that was cut short EIO, whatever cut it: a full disk mostly, or a limit on
+ * the size of files. */
 static int explain_short_write(int code, const char *data_path)
 {
     enum { LITTLE_ROOM_BYTES = 64 << 20 }; /* a transaction is smaller */
-    struct statvfs status;
-    if (code == EIO && statvfs(data_path, &status) == 0 &&
-        (uint64_t)status.f_bavail * status.f_frsize < LITTLE_ROOM_BYTES)
+    struct statvfs file_system;
+    struct stat file;
+    struct rlimit limit;
+    if (code != EIO)
+        return code;
+    if (statvfs(data_path, &file_system) == 0 &&
+        (uint64_t)file_system.f_bavail * file_system.f_frsize < LITTLE_ROOM_BYTES)
         return ENOSPC;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        stat(data_path, &file) == 0 && (uint64_t)file.st_size + LITTLE_ROOM_BYTES > limit.rlim_cur)
+        return EFBIG;
     return code;
 }
 

@@ -13,11 +13,13 @@
 #include "tests/store/trace_sample.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ static const struct disk_case cases[] = {
 struct filling {
     const struct disk_case *disk_case;
     const char *path;
+    uint64_t limit_bytes;
     uint64_t *promised; /* shared: last event that a flush covered */
 };
 
@@ -179,6 +182,32 @@ static enum outcome run(enum outcome (*body)(void *), const char *what, struct f
     return outcome;
 }
 
+/* A limit on the size of files is a full disk too, and can be tested without privileges. */
+static enum outcome fill_to_limit(void *context)
+{
+    struct filling *filling = context;
+    struct rlimit limit = {filling->limit_bytes, filling->limit_bytes};
+    require(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    signal(SIGXFSZ, SIG_IGN); /* the writer's own threads block it */
+    return fill(filling);
+}
+
+static void test_file_size_limit(const char *scratch)
+{
+    _cleanup_free_ char *path = support_join(scratch, "limited");
+    uint64_t promised = 0;
+    for (uint64_t limit_bytes = 1 << 20; limit_bytes < 2 << 20; limit_bytes += 100001) {
+        struct filling filling = {.disk_case = &cases[0],
+                                  .path = path,
+                                  .promised = &promised,
+                                  .limit_bytes = limit_bytes};
+        run(fill_to_limit, "filling to a limit", &filling, limit_bytes);
+        run(read_rest, "reading", &filling, limit_bytes);
+        support_remove(path);
+    }
+    printf("file size limits: reported\n");
+}
+
 struct tally {
     unsigned not_created, says_full, unfinished;
 };
@@ -212,9 +241,10 @@ static void try_disk(const struct disk_case *disk_case, const char *mountpoint, 
 
 int main(void)
 {
-    support_private_mounts();
     uint64_t random = support_seed();
     _cleanup_free_ char *scratch = support_scratch();
+    test_file_size_limit(scratch);
+    support_private_mounts(); /* skips what follows where it is not allowed */
     _cleanup_free_ char *mountpoint = support_join(scratch, "disk");
     require(mkdir(mountpoint, 0755) == 0);
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
