@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -438,6 +439,37 @@ struct rrs_error *rrs_environment_begin_read(struct rrs_environment *environment
     RRS_TRY(rrs_environment_check_process(environment));
     int code = mdb_txn_begin(environment->lmdb, NULL, MDB_RDONLY, txn);
     return code ? rrs_lmdb_error(code, environment->data_path, "cannot read the trace") : NULL;
+}
+
+/* liblmdb does not tell where its map is (me_mapaddr is for fixed maps), the kernel does (man 5
+ * proc). */
+static void find_map(const struct rrs_environment *environment, uint64_t *start, uint64_t *end)
+{
+    _cleanup_free_ char *line = NULL;
+    _cleanup_fclose_ FILE *maps = fopen("/proc/self/maps", "re");
+    size_t capacity = 0;
+    struct stat status;
+    *start = *end = 0;
+    if (!maps || fstat(environment->data_fd, &status) < 0)
+        return;
+    while (getline(&line, &capacity, maps) > 0) {
+        unsigned long long from, to, offset, inode;
+        if (sscanf(line, "%llx-%llx %*s %llx %*s %llu", &from, &to, &offset, &inode) != 4)
+            continue;
+        if (inode != status.st_ino || offset != 0 || !strstr(line, "/data.mdb"))
+            continue;
+        *start = from;
+        *end = to;
+        return;
+    }
+}
+
+void rrs_environment_trim(struct rrs_environment *environment)
+{
+    uint64_t start, end;
+    find_map(environment, &start, &end);
+    if (start < end)
+        madvise((void *)(uintptr_t)start, end - start, MADV_DONTNEED);
 }
 
 struct rrs_error *rrs_environment_sync(struct rrs_environment *environment)

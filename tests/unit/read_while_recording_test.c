@@ -9,7 +9,7 @@
 
 #include <sys/wait.h>
 
-enum { N_EVENTS = 60000, N_READERS = 2, BLOB_EVERY = 100, BLOB_BYTES = 3000 };
+enum { N_EVENTS = 200000, N_READERS = 2, BLOB_EVERY = 100, BLOB_BYTES = 3000 };
 
 /* Event i has its number as data; each 100th has the hash of a blob that was put before it. */
 static void make_blob(uint64_t number, uint8_t blob[BLOB_BYTES])
@@ -111,7 +111,7 @@ int main(void)
     CHECK(write(start[1], "go", N_READERS) == N_READERS);
     for (uint64_t number = 1; number <= N_EVENTS; number++) {
         append(writer, number);
-        if (number % 500 == 0) /* leaves the readers time, and makes commits of all sizes */
+        if (number % 400 == 0) /* leaves the readers time, and makes commits of all sizes */
             CHECK_OK(rrs_trace_writer_flush(writer));
     }
     CHECK_OK(rrs_trace_writer_finish(writer, &end));

@@ -20,6 +20,18 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Whether a sanitizer is compiled in, which needs terabytes of address space. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_HAS_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_HAS_SANITIZER 1
+#endif
+#ifndef TEST_HAS_SANITIZER
+#define TEST_HAS_SANITIZER 0
+#endif
+
 #define CHECK(condition)                                                              \
     do {                                                                              \
         if (!(condition)) {                                                           \
