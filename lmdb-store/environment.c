@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -51,14 +52,22 @@ struct rrs_error *rrs_file_error(int os_errno, const char *path, const char *wha
     }
 }
 
-/* liblmdb calls a write that was cut short EIO, whatever cut it; mostly that is a full disk. */
+/* liblmdb calls a write that was cut short EIO, whatever cut it: a full disk mostly, or a limit on
+ * the size of files. */
 static int explain_short_write(int code, const char *data_path)
 {
     enum { LITTLE_ROOM_BYTES = 64 << 20 }; /* a transaction is smaller */
-    struct statvfs status;
-    if (code == EIO && statvfs(data_path, &status) == 0 &&
-        (uint64_t)status.f_bavail * status.f_frsize < LITTLE_ROOM_BYTES)
+    struct statvfs file_system;
+    struct stat file;
+    struct rlimit limit;
+    if (code != EIO)
+        return code;
+    if (statvfs(data_path, &file_system) == 0 &&
+        (uint64_t)file_system.f_bavail * file_system.f_frsize < LITTLE_ROOM_BYTES)
         return ENOSPC;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        stat(data_path, &file) == 0 && (uint64_t)file.st_size + LITTLE_ROOM_BYTES > limit.rlim_cur)
+        return EFBIG;
     return code;
 }
 
@@ -201,6 +210,39 @@ static struct rrs_error *open_lmdb(struct rrs_environment *environment, unsigned
     return NULL;
 }
 
+/*
+ * Looks after the lock file before liblmdb writes to it. It must be a plain file: a link in a
+ * stranger's trace could lead to a file of the user, which liblmdb would overwrite. And it must
+ * have its blocks: writing to a mapped hole on a full disk is SIGBUS. What is in the file stays,
+ * since other processes may use it. Comes before mdb_env_open(), as closing the file drops this
+ * process's locks.
+ */
+static struct rrs_error *prepare_lock_file(struct rrs_environment *environment)
+{
+    enum { LOCK_FILE_BYTES = 8192 }; /* 126 readers: liblmdb's DEFAULT_READERS */
+    _cleanup_free_ char *path = NULL;
+    if (asprintf(&path, "%s/lock.mdb", environment->path) < 0) {
+        path = NULL;
+        return rrs_error_no_memory();
+    }
+    _cleanup_close_ int fd =
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
+    struct stat status;
+    if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
+        return rrs_file_error(errno, path, "cannot open the trace's lock file");
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return rrs_error_path(RRS_ERROR_BAD_TRACE, path, "this is not a regular file");
+    if (fallocate(fd, 0, 0, LOCK_FILE_BYTES) < 0 && errno != EOPNOTSUPP)
+        return rrs_file_error(errno, path, "cannot make room for the trace's lock file");
+    return NULL;
+}
+
+static struct rrs_error *open_lmdb_with_lock(struct rrs_environment *environment, unsigned flags)
+{
+    RRS_TRY(prepare_lock_file(environment));
+    return open_lmdb(environment, flags);
+}
+
 struct rrs_error *rrs_environment_create(const char *path, struct rrs_environment **environment)
 {
     _cleanup_environment_ struct rrs_environment *made = NULL;
@@ -212,7 +254,7 @@ struct rrs_error *rrs_environment_create(const char *path, struct rrs_environmen
     if (made->data_fd < 0)
         return rrs_file_error(errno, made->data_path, "cannot create the trace's data file");
     RRS_TRY(become_writer(made));
-    RRS_TRY(open_lmdb(made, MDB_NOSYNC));
+    RRS_TRY(open_lmdb_with_lock(made, MDB_NOSYNC));
     *environment = rrs_steal_pointer(&made);
     return NULL;
 }
@@ -240,15 +282,19 @@ static bool can_lock_here(const char *path)
     return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
 }
 
+static bool lock_file_is_denied(const struct rrs_error *error)
+{
+    return error->code == RRS_ERROR_DISK_FULL ||
+           (error->code == RRS_ERROR_OS &&
+            (error->os_errno == EACCES || error->os_errno == EROFS || error->os_errno == EPERM));
+}
+
 /* How to open for reading: with LMDB's lock file if it can be had, without if nobody writes. */
 static struct rrs_error *open_lmdb_for_reading(struct rrs_environment *environment)
 {
     if (can_lock_here(environment->path)) {
-        struct rrs_error *error = open_lmdb(environment, MDB_RDONLY);
-        bool is_locked_out =
-            error && error->code == RRS_ERROR_OS &&
-            (error->os_errno == EACCES || error->os_errno == EROFS || error->os_errno == EPERM);
-        if (!is_locked_out)
+        struct rrs_error *error = open_lmdb_with_lock(environment, MDB_RDONLY);
+        if (!error || !lock_file_is_denied(error))
             return error;
         rrs_error_destroy(error);
     }
@@ -334,7 +380,7 @@ struct rrs_error *rrs_environment_open(const char *path, bool writable,
         RRS_TRY(become_writer(made));
     RRS_TRY(check_file(made, writable));
     if (writable)
-        RRS_TRY(open_lmdb(made, MDB_NOSYNC));
+        RRS_TRY(open_lmdb_with_lock(made, MDB_NOSYNC));
     else
         RRS_TRY(open_lmdb_for_reading(made));
     RRS_TRY(open_databases(made));

@@ -202,6 +202,27 @@ static void must_refuse(struct trace *trace, const char *what)
     printf("%s: refused\n", what);
 }
 
+/* A lock file that leads elsewhere: liblmdb would write there. */
+static void test_lock_link(struct trace *trace, const char *scratch)
+{
+    static const char text[] = "somebody's letters";
+    _cleanup_free_ char *victim = support_join(scratch, "letters");
+    uint64_t size_bytes;
+    support_spill(victim, text, sizeof text);
+    unlink(trace->lock);
+    require(symlink(victim, trace->lock) == 0);
+    must_refuse(trace, "a lock file that is a link");
+    _cleanup_free_ uint8_t *left = support_slurp(victim, &size_bytes);
+    require(size_bytes == sizeof text && memcmp(left, text, sizeof text) == 0);
+    require(unlink(trace->lock) == 0);
+    require(mkfifo(trace->lock, 0600) == 0);
+    must_refuse(trace, "a lock file that is a pipe");
+    require(unlink(trace->lock) == 0);
+    require(mkdir(trace->lock, 0700) == 0);
+    must_refuse(trace, "a lock file that is a directory");
+    require(rmdir(trace->lock) == 0);
+}
+
 static void test_strange_files(struct trace *trace)
 {
     uint8_t text[3 * PAGE];
@@ -265,6 +286,7 @@ int main(void)
     test_strange_files(&trace);
     test_other_stores(&trace);
     test_lock_file(&trace, &random);
+    test_lock_link(&trace, scratch);
     test_cuts(&trace);
     test_flips(&trace, &random);
     test_key_flips(&trace, &random);

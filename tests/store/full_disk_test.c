@@ -12,11 +12,14 @@
 #include "tests/store/support.h"
 #include "tests/store/trace_sample.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +53,7 @@ static const struct disk_case cases[] = {
 struct filling {
     const struct disk_case *disk_case;
     const char *path;
+    uint64_t limit_bytes;
     uint64_t *promised; /* shared: last event that a flush covered */
 };
 
@@ -140,6 +144,22 @@ static enum outcome read_rest(void *context)
     return end.end_kind == RRS_TRACE_END_DISK_FULL ? OUTCOME_RIGHT : OUTCOME_WRONG;
 }
 
+/* A reader needs a lock file, for which there is no room: it does without. */
+static enum outcome read_without_room(void *context)
+{
+    struct filling *filling = context;
+    _cleanup_free_ char *lock = support_join(filling->path, "lock.mdb");
+    _cleanup_free_ char *rest = support_join(filling->path, "../rest");
+    require(unlink(lock) == 0);
+    _cleanup_close_ int fd = open(rest, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    while (write(fd, lock, 1) == 1)
+        if (lseek(fd, 4095, SEEK_CUR) < 0)
+            return OUTCOME_WRONG;
+    enum outcome outcome = sample_read(&filling->disk_case->sample, filling->path, 0, NULL);
+    unlink(rest);
+    return outcome;
+}
+
 static enum outcome continue_writing(void *context)
 {
     struct filling *filling = context;
@@ -160,6 +180,32 @@ static enum outcome run(enum outcome (*body)(void *), const char *what, struct f
         support_fail("%s, disk of %llu bytes, %s: %s", filling->disk_case->name,
                      (unsigned long long)disk_bytes, what, cause);
     return outcome;
+}
+
+/* A limit on the size of files is a full disk too, and can be tested without privileges. */
+static enum outcome fill_to_limit(void *context)
+{
+    struct filling *filling = context;
+    struct rlimit limit = {filling->limit_bytes, filling->limit_bytes};
+    require(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    signal(SIGXFSZ, SIG_IGN); /* the writer's own threads block it */
+    return fill(filling);
+}
+
+static void test_file_size_limit(const char *scratch)
+{
+    _cleanup_free_ char *path = support_join(scratch, "limited");
+    uint64_t promised = 0;
+    for (uint64_t limit_bytes = 1 << 20; limit_bytes < 2 << 20; limit_bytes += 100001) {
+        struct filling filling = {.disk_case = &cases[0],
+                                  .path = path,
+                                  .promised = &promised,
+                                  .limit_bytes = limit_bytes};
+        run(fill_to_limit, "filling to a limit", &filling, limit_bytes);
+        run(read_rest, "reading", &filling, limit_bytes);
+        support_remove(path);
+    }
+    printf("file size limits: reported\n");
 }
 
 struct tally {
@@ -185,6 +231,7 @@ static void try_disk(const struct disk_case *disk_case, const char *mountpoint, 
             tally->says_full++;
         else
             tally->unfinished++;
+        run(read_without_room, "reading without room", &filling, disk_bytes);
         require(unlink(filler_path) == 0);
         run(continue_writing, "going on", &filling, disk_bytes);
     }
@@ -194,9 +241,10 @@ static void try_disk(const struct disk_case *disk_case, const char *mountpoint, 
 
 int main(void)
 {
-    support_private_mounts();
     uint64_t random = support_seed();
     _cleanup_free_ char *scratch = support_scratch();
+    test_file_size_limit(scratch);
+    support_private_mounts(); /* skips what follows where it is not allowed */
     _cleanup_free_ char *mountpoint = support_join(scratch, "disk");
     require(mkdir(mountpoint, 0755) == 0);
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -41,9 +41,10 @@ enum {
 
 struct progress {
     _Atomic uint64_t created;
-    _Atomic uint64_t appended;        /* number of the last event whose append has returned */
-    _Atomic uint64_t promised;        /* number of the last event that a flush covered */
-    _Atomic uint64_t marks_ns[MARKS]; /* when event EVENTS_PER_MARK * i was appended */
+    _Atomic uint64_t appended;            /* number of the last event whose append has returned */
+    _Atomic uint64_t promised;            /* number of the last event that a flush covered */
+    _Atomic uint64_t lost_bytes, lost_ns; /* what the kill cost, found afterwards */
+    _Atomic uint64_t marks_ns[MARKS];     /* when event EVENTS_PER_MARK * i was appended */
 };
 
 struct run {
@@ -132,6 +133,7 @@ static bool loss_is_small(const struct run *run, uint64_t n_events)
     uint64_t appended = progress->appended;
     uint64_t lost_bytes = bytes_between(&run->sample, n_events, appended);
     bool small = true;
+    progress->lost_bytes = lost_bytes;
     if (n_events < progress->promised) {
         fprintf(stderr, "event %llu was promised\n", (unsigned long long)progress->promised);
         small = false;
@@ -143,6 +145,7 @@ static bool loss_is_small(const struct run *run, uint64_t n_events)
     for (uint64_t mark = n_events / EVENTS_PER_MARK + 1;
          mark <= appended / EVENTS_PER_MARK && mark < MARKS; mark++) {
         uint64_t age_ns = run->killed_ns - progress->marks_ns[mark];
+        progress->lost_ns = age_ns;
         if (age_ns < MAX_LOSS_NS)
             break;
         fprintf(stderr, "an event of %llu ms before the kill is lost\n",
@@ -188,8 +191,21 @@ static enum outcome reopen(void *context)
     return sample_read(&events_only, run->path, 0, NULL);
 }
 
-/* Reads what the killed writer left. Returns whether there was a trace at all. */
-static bool examine(struct run *run, unsigned index)
+struct tally {
+    unsigned opened;
+    uint64_t most_lost_bytes, most_lost_ns;
+};
+
+static void note_loss(struct tally *tally, const struct progress *progress)
+{
+    if (progress->lost_bytes > tally->most_lost_bytes)
+        tally->most_lost_bytes = progress->lost_bytes;
+    if (progress->lost_ns > tally->most_lost_ns)
+        tally->most_lost_ns = progress->lost_ns;
+}
+
+/* Reads what the killed writer left, if there is a trace at all. */
+static void examine(struct run *run, unsigned index, struct tally *tally)
 {
     char cause[64] = "wrong or too little data";
     enum outcome outcome = support_child(read_rest, run, SECONDS, cause);
@@ -199,10 +215,11 @@ static bool examine(struct run *run, unsigned index)
         support_fail("run %u (sizes %d, blobs %d, checkpoints %d), killed after event %llu: %s",
                      index, run->sample.size, run->sample.has_blobs, run->sample.has_checkpoints,
                      (unsigned long long)run->progress->appended, cause);
+    tally->opened += outcome == OUTCOME_RIGHT;
+    note_loss(tally, run->progress);
     munmap(run->progress, sizeof *run->progress);
     support_remove(run->path);
     free(run->path);
-    return outcome == OUTCOME_RIGHT;
 }
 
 static void describe(struct run *run, const char *scratch, unsigned index, uint64_t *random)
@@ -232,7 +249,7 @@ int main(void)
     uint64_t random = support_seed();
     _cleanup_free_ char *scratch = support_scratch();
     struct run slow[SLOW_WRITERS];
-    unsigned opened = 0;
+    struct tally tally = {0};
     for (unsigned i = 0; i < SLOW_WRITERS; i++) {
         describe(&slow[i], scratch, KILLS + i, &random);
         slow[i].is_slow = true;
@@ -244,12 +261,14 @@ int main(void)
         start(&run);
         wait_for_the_instant(&run, &random);
         stop(&run);
-        opened += examine(&run, i);
+        examine(&run, i, &tally);
         if (i % 32 == 31 && i / 32 < SLOW_WRITERS)
             stop(&slow[i / 32]);
     }
     for (unsigned i = 0; i < SLOW_WRITERS; i++)
-        opened += examine(&slow[i], KILLS + i);
-    printf("%u writers killed, %u of them had begun a trace\n", KILLS + SLOW_WRITERS, opened);
+        examine(&slow[i], KILLS + i, &tally);
+    printf("%u writers killed, %u of them had begun a trace; most lost: %llu KiB, %llu ms\n",
+           KILLS + SLOW_WRITERS, tally.opened, (unsigned long long)tally.most_lost_bytes >> 10,
+           (unsigned long long)tally.most_lost_ns / 1000000);
     return TEST_PASSED;
 }

@@ -63,7 +63,8 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     (void)status;
     (void)kind;
     (void)walk;
-    remove(path);
+    if (remove(path) != 0 && errno == EBUSY && umount2(path, MNT_DETACH) == 0)
+        remove(path);
     return 0;
 }
 
@@ -72,13 +73,14 @@ void support_remove(const char *path)
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The one state a test program keeps: what to remove at its exit. Children leave by _exit(). */
+/* The one state a test program keeps: what to remove at its exit, and in which process. */
 static char *scratch_paths[16];
+static pid_t scratch_owner;
 
 static void remove_scratch(void)
 {
     for (unsigned i = 0; i < sizeof scratch_paths / sizeof scratch_paths[0]; i++) {
-        if (!scratch_paths[i])
+        if (!scratch_paths[i] || scratch_owner != getpid())
             continue;
         support_remove(scratch_paths[i]);
         free(scratch_paths[i]);
@@ -97,6 +99,7 @@ char *support_scratch(void)
     require(slot < sizeof scratch_paths / sizeof scratch_paths[0]);
     if (slot == 0)
         atexit(remove_scratch);
+    scratch_owner = getpid();
     scratch_paths[slot] = strdup(path);
     return path;
 }

@@ -207,6 +207,9 @@ void sample_make(const struct sample *sample, const char *path, uint64_t n_event
     support_must(sample_create(path, &writer));
     for (uint64_t number = RRS_EVENT_FIRST; number <= n_events; number++)
         support_must(sample_append(sample, writer, number));
+    uint8_t extra[SAMPLE_EXTRA_BYTES];
+    sample_fill(SAMPLE_EXTRA_SEED, extra, sizeof extra);
+    support_must(rrs_trace_writer_put_extra(writer, SAMPLE_EXTRA_NAME, extra, sizeof extra));
     support_must(rrs_trace_writer_finish(writer, &end));
     rrs_trace_writer_destroy(writer);
 }

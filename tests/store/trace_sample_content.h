@@ -6,7 +6,13 @@
 
 #include "tests/store/trace_sample.h"
 
-enum { SAMPLE_PAYLOAD_BYTES = 700 };
+enum {
+    SAMPLE_PAYLOAD_BYTES = 700,
+    SAMPLE_EXTRA_BYTES = 9000, /* too large for a leaf page */
+    SAMPLE_EXTRA_SEED = 31337,
+};
+
+#define SAMPLE_EXTRA_NAME "sample"
 
 #define SAMPLE_PROGRAM       "/usr/bin/sample"
 #define SAMPLE_START_WALL_NS UINT64_C(1699999999123456789)

@@ -48,7 +48,8 @@ static bool succeeded(struct reading *reading, struct rrs_error *error)
         return true;
     reading->refused = true;
     bool right_code = error->code == RRS_ERROR_BAD_TRACE || error->code == RRS_ERROR_OLD_TRACE ||
-                      error->code == RRS_ERROR_UNSUPPORTED || error->code == RRS_ERROR_NOT_FOUND ||
+                      error->code == RRS_ERROR_UNSUPPORTED ||
+                      (error->code == RRS_ERROR_NOT_FOUND && !reading->reader) || /* no trace */
                       (error->code == RRS_ERROR_OS && error->os_errno == ELOOP);
     if (getenv("VERBOSE"))
         fprintf(stderr, "%s: %s\n", error->path ? error->path : "(no path)", error->message);
@@ -77,6 +78,19 @@ static void read_metadata(struct reading *reading)
         return;
     if (reading->is_whole && (end.end_kind != RRS_TRACE_END_EXITED || end.code != 3))
         wrong(reading, "wrong end: %s %d", rrs_trace_end_kind_name(end.end_kind), end.code);
+}
+
+static void read_extra(struct reading *reading)
+{
+    uint8_t expected[SAMPLE_EXTRA_BYTES];
+    const void *extra;
+    size_t size_bytes;
+    sample_fill(SAMPLE_EXTRA_SEED, expected, sizeof expected);
+    if (reading->is_whole &&
+        succeeded(reading, rrs_trace_reader_extra(reading->reader, SAMPLE_EXTRA_NAME, &extra,
+                                                  &size_bytes)) &&
+        (size_bytes != sizeof expected || memcmp(extra, expected, sizeof expected) != 0))
+        wrong(reading, "a wrong extra record");
 }
 
 static bool blob_is_right(struct reading *reading, uint64_t blob, const struct rrs_hash *hash)
@@ -397,6 +411,7 @@ enum outcome sample_read(const struct sample *sample, const char *path, uint64_t
         .sample = sample, .path = path, .n_events = n_events, .is_whole = n_events != 0};
     if (succeeded(&reading, rrs_trace_reader_open(path, &reading.reader))) {
         read_metadata(&reading);
+        read_extra(&reading);
         read_events(&reading);
         if (sample->has_blobs && !reading.wrong)
             read_blobs(&reading);
