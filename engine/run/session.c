@@ -282,6 +282,10 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
                                             int status)
 {
     if (session->runner == task && !task->in_call) {
+        struct user_regs_struct regs;
+        RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+        if (rrs_state_before_rest_write(task, &regs))
+            RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
         rrs_session_settle(session, false);
         task->frozen_cells = *task->space->table->cells;
         task->state = RRS_TASK_FROZEN;

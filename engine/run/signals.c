@@ -42,7 +42,7 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     }
 }
 
-static bool raised_by_code(const siginfo_t *info)
+bool rrs_signal_is_raised(const siginfo_t *info)
 {
     switch (info->si_signo) {
     case SIGSEGV:
@@ -248,13 +248,17 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
-/* Asks the runner to come to its next tick instruction. */
-static void stop_soon(struct rrs_session *session)
+/* Asks the runner, which is stopped at `regs`, to come to its next tick instruction. */
+static struct rrs_error *stop_soon(struct rrs_session *session, const struct rrs_task *task,
+                                   struct user_regs_struct *regs)
 {
     if (session->page->rest < 0)
-        return; /* it is there already */
+        return NULL; /* it is there already */
+    if (rrs_state_before_rest_write(task, regs))
+        RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     session->quota -= (uint64_t)session->page->rest;
     session->page->rest = 0;
+    return NULL;
 }
 
 struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task *task)
@@ -264,12 +268,12 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     session->counters.stops_signal++;
     RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
-    if (raised_by_code(&info))
+    if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     rrs_task_hold_signal(task, &info);
     if (session->runner == task)
-        stop_soon(session);
+        RRS_TRY(stop_soon(session, task, &regs));
     return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
 }

@@ -54,6 +54,22 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     return true;
 }
 
+bool rrs_state_before_rest_write(const struct rrs_task *task, struct user_regs_struct *regs)
+{
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, regs->rip);
+    if (!attachment)
+        return false;
+    const struct rrs_code_cache *cache = &attachment->module->cache;
+    uint32_t at = (uint32_t)(regs->rip - attachment->shadow);
+    const struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    if (!block || !block->ticks || at - block->shadow >= block->pending_from)
+        return false;
+    uint32_t pending = block->shadow + block->pending_from;
+    uint32_t back = rrs_lower_tick_rewind(cache->memory + pending, pending - at);
+    regs->rip -= back;
+    return back;
+}
+
 void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
                     const struct user_regs_struct *regs)
 {

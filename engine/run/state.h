@@ -12,6 +12,12 @@
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
                       struct user_regs_struct *regs, bool *tick_pending);
 
+/**
+ * Before the tracer writes the rest cell: puts a task that has read it, and not yet written it,
+ * back to where it reads it. True if `regs` changed.
+ */
+bool rrs_state_before_rest_write(const struct rrs_task *task, struct user_regs_struct *regs);
+
 /** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs);
@@ -51,6 +57,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_handle_call(struct rrs_session *session, st
                                                  struct user_regs_struct *regs);
 RRS_MUST_CHECK struct rrs_error *rrs_handle_call_exit(struct rrs_session *session,
                                                       struct rrs_task *task);
+
+/** Whether the code that runs raised it; an interval timer's has a positive si_code, too. */
+bool rrs_signal_is_raised(const siginfo_t *info);
 
 /** A signal-delivery stop. */
 RRS_MUST_CHECK struct rrs_error *rrs_handle_signal(struct rrs_session *session,

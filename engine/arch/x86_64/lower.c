@@ -223,6 +223,17 @@ uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending
     return flags_dead ? emit_tick_dead(e, pending_from) : emit_tick_live(e, pending_from);
 }
 
+uint32_t rrs_lower_tick_rewind(const uint8_t *pending, uint32_t before_pending)
+{
+    enum { LOAD = 8, LEA = 4, STORE = 8 }; /* of emit_tick_live() */
+    static const uint8_t live[] = {0x48, 0x8d, 0x49, 0x01};
+    if (memcmp(pending, live, sizeof live))
+        return 0;
+    if (before_pending == LEA + STORE)
+        return LOAD;
+    return before_pending == STORE ? LOAD + LEA : 0;
+}
+
 void rrs_lower_exit_with_rcx(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common)
 {
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));

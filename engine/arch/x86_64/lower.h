@@ -45,6 +45,13 @@ bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t
  */
 uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from);
 
+/**
+ * How many bytes a task has to be put back that stands `before_pending` bytes before `pending`, the
+ * byte from which on a tick is pending: it has read the cell and not yet written it, so what the
+ * tracer writes into the cell would be lost. 0 if it stands well.
+ */
+uint32_t rrs_lower_tick_rewind(const uint8_t *pending, uint32_t before_pending);
+
 /** jmp rel32, jcc rel32, and the loop family; each returns the displacement of its taken side. */
 uint8_t *rrs_lower_jmp(struct rrs_emitter *e);
 uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
