@@ -49,13 +49,13 @@ static void abort_transaction(struct rrs_committer *committer)
     committer->uncommitted_bytes = 0;
 }
 
-/* Keeps the writer's memory bounded whatever the size of the file. */
-static void trim_sometimes(struct rrs_committer *committer)
+/* Keeps the writer's memory and the file's waste bounded. */
+static void tidy_sometimes(struct rrs_committer *committer)
 {
-    if (++committer->n_untrimmed_commits < RRS_TRIM_COMMITS)
+    if (++committer->n_untidied_commits < RRS_TIDY_COMMITS)
         return;
-    committer->n_untrimmed_commits = 0;
-    rrs_environment_trim(committer->transaction.environment);
+    committer->n_untidied_commits = 0;
+    rrs_environment_tidy(committer->transaction.environment);
 }
 
 /* Commits what is applied, if anything is. */
@@ -70,7 +70,7 @@ static struct rrs_error *commit(struct rrs_committer *committer)
         if (code)
             return rrs_lmdb_error(code, path, "cannot commit to the trace");
         atomic_store(&committer->writer->syncer.has_work, true);
-        trim_sometimes(committer);
+        tidy_sometimes(committer);
     }
     set_deadline(committer);
     rrs_work_queue_complete(&committer->writer->queue, committer->applied_sequence);

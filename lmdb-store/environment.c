@@ -464,9 +464,11 @@ static void find_map(const struct rrs_environment *environment, uint64_t *start,
     }
 }
 
-void rrs_environment_trim(struct rrs_environment *environment)
+void rrs_environment_tidy(struct rrs_environment *environment)
 {
     uint64_t start, end;
+    int n_dead;
+    mdb_reader_check(environment->lmdb, &n_dead); /* if it fails it works the next time */
     find_map(environment, &start, &end);
     if (start < end)
         madvise((void *)(uintptr_t)start, end - start, MADV_DONTNEED);

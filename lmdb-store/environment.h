@@ -97,11 +97,12 @@ RRS_MUST_CHECK struct rrs_error *rrs_environment_begin_read(struct rrs_environme
 RRS_MUST_CHECK struct rrs_error *rrs_environment_sync(struct rrs_environment *environment);
 
 /**
- * Takes the pages of the map out of this process' memory (they stay in the page cache): a writer
- * touches tree pages all over a growing file, and the kernel maps 16 pages for each one touched.
- * Readers in this process just fault theirs in again. Any thread.
+ * Gives back what piles up while writing. Pages of the map leave this process' memory (not the page
+ * cache): a writer touches tree pages all over a growing file, and the kernel maps 16 for each one
+ * touched; readers in this process just fault theirs in again. Readers that were killed no longer
+ * keep pages of the file from being used again. Any thread.
  */
-void rrs_environment_trim(struct rrs_environment *environment);
+void rrs_environment_tidy(struct rrs_environment *environment);
 
 /**
  * Converts a code of liblmdb (not 0) that came up while doing `what`: a full disk, quota or map

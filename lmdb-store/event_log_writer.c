@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-    /* A frame is full at this much data. Measured (tests/bench/store): larger ones compress a
-     * little better, but a random read has to unpack one. */
+    /* A frame is full at this much data. Measured with 64-byte events, random reads (p50) and disk
+     * room per event: 8 KiB 10 us, 42 bytes; 16 KiB 14 us, 21 bytes; 20 KiB 17 us, 17 bytes; 32 KiB
+     * 23 us, 19 bytes; 64 KiB 41 us, 17 bytes. */
     FRAME_DATA_BYTES = 20 << 10,
     FRAME_EVENTS = 512,
 };

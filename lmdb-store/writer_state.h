@@ -26,7 +26,7 @@ enum {
     RRS_COMMIT_BYTES = 6 << 20,
     RRS_COMMIT_INTERVAL_MS = 500, /* of the 1 s promised: leaves time for the commit itself */
     RRS_SYNC_INTERVAL_MS = 1000,
-    RRS_TRIM_COMMITS = 10, /* so many large commits map about 10 MiB of the file */
+    RRS_TIDY_COMMITS = 10, /* so many large commits map about 10 MiB of the file */
     RRS_MAX_WORKERS = 4,
 };
 
@@ -52,7 +52,7 @@ struct rrs_committer {
     uint64_t next_chunk_id;
     uint64_t applied_sequence;
     size_t uncommitted_bytes;
-    unsigned n_untrimmed_commits;
+    unsigned n_untidied_commits;
     uint64_t deadline_ns; /* of the next commit */
     /* The beginning of the frame that the appender is filling: written in time, and overwritten by
      * the whole frame later. */

@@ -78,6 +78,23 @@ static void close_reader(struct model *model)
     rrs_trace_reader_destroy(model->reader);
 }
 
+static void create(struct model *model)
+{
+    struct rrs_metadata metadata;
+    rrs_metadata_init(&metadata);
+    CHECK_OK(rrs_trace_dir_create_at(model->path));
+    CHECK_OK(rrs_trace_writer_create(model->path, &metadata, &model->writer));
+    rrs_metadata_deinit(&metadata);
+    open_reader(model);
+}
+
+static void close_writing(struct model *model)
+{
+    close_reader(model);
+    CHECK_OK(rrs_trace_writer_finish(model->writer, NULL));
+    rrs_trace_writer_destroy(model->writer);
+}
+
 /* ---- operations ---- */
 
 static uint32_t choose_size(struct model *model)
@@ -403,7 +420,7 @@ static void print_damage(void *context, const struct rrs_error *error)
     fprintf(stderr, "damage: %s\n", error->message);
 }
 
-static void check_whole(struct model *model)
+static uint64_t check_whole(struct model *model)
 {
     struct rrs_trace_check_report report;
     CHECK_OK(rrs_trace_writer_flush(model->writer));
@@ -412,6 +429,7 @@ static void check_whole(struct model *model)
     CHECK_EQUAL(report.n_damages, 0);
     CHECK_EQUAL(report.n_events, model->n_events);
     CHECK_EQUAL(report.n_checkpoints, model->n_checkpoints);
+    return report.n_chunks;
 }
 
 /* Ends writing in one of three ways and begins again. */
@@ -447,30 +465,41 @@ static void run(struct model *model, uint64_t n_operations)
         else if (choice < 850)
             compare(model);
     }
+}
+
+/* Without its checkpoints the trace has the chunks of its blobs, and no other. */
+static void check_nothing_is_left(struct model *model, const char *directory)
+{
+    struct model_blob *blobs = model->blobs;
+    struct rrs_hash hash;
     while (model->n_checkpoints > 0)
         delete_checkpoint(model);
-    check_whole(model);
+    reopen(model); /* sweeps what refused checkpoints left */
+    uint64_t n_chunks = check_whole(model);
+    close_writing(model);
+    model->n_events = 0;
+    test_path(model->path, directory, "blobs-only");
+    create(model);
+    for (size_t i = 0; i < model->n_blobs; i++) {
+        fill(blobs[i].seed, model->buffer, blobs[i].size_bytes);
+        CHECK_OK(rrs_blob_put(model->writer, model->buffer, blobs[i].size_bytes, &hash));
+    }
+    CHECK_EQUAL(n_chunks, check_whole(model));
 }
 
 int main(int argc, char **argv)
 {
     char directory[PATH_MAX];
-    struct rrs_metadata metadata;
     struct model *model = calloc(1, sizeof *model);
     CHECK(model);
     model->state = test_seed(argc, argv);
     model->events = calloc(MAX_EVENTS, sizeof *model->events);
     CHECK(model->events);
     test_path(model->path, test_make_directory(directory), "trace");
-    rrs_metadata_init(&metadata);
-    CHECK_OK(rrs_trace_dir_create_at(model->path));
-    CHECK_OK(rrs_trace_writer_create(model->path, &metadata, &model->writer));
-    open_reader(model);
+    create(model);
     run(model, argc > 2 ? strtoull(argv[2], NULL, 0) : N_OPERATIONS);
-    close_reader(model);
-    CHECK_OK(rrs_trace_writer_finish(model->writer, NULL));
-    rrs_trace_writer_destroy(model->writer);
-    rrs_metadata_deinit(&metadata);
+    check_nothing_is_left(model, directory);
+    close_writing(model);
     free(model->events);
     free(model);
     test_remove_tree(directory);
