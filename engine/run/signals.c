@@ -252,12 +252,9 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
 static struct rrs_error *stop_soon(struct rrs_session *session, const struct rrs_task *task,
                                    struct user_regs_struct *regs)
 {
-    if (session->page->rest < 0)
-        return NULL; /* it is there already */
     if (rrs_state_before_rest_write(task, regs))
         RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
-    session->quota -= (uint64_t)session->page->rest;
-    session->page->rest = 0;
+    rrs_clock_expire(&session->clock);
     return NULL;
 }
 
