@@ -408,10 +408,24 @@ static struct rrs_error *absorb_death(struct rrs_session *session, struct rrs_er
     return NULL;
 }
 
+/* Waits for any task; what came while the engine waited for another comes first. */
+static pid_t next_report(struct rrs_session *session, int *status)
+{
+    struct rrs_task *task = session->reported_count ? session->tasks : NULL;
+    while (task && !task->reported)
+        task = task->next;
+    if (!task)
+        return waitpid(-1, status, __WALL);
+    session->reported_count--;
+    task->reported = false;
+    *status = task->report;
+    return task->tid;
+}
+
 static struct rrs_error *wait_and_handle(struct rrs_session *session)
 {
     int status;
-    pid_t tid = waitpid(-1, &status, __WALL);
+    pid_t tid = next_report(session, &status);
     if (tid < 0)
         return errno == EINTR ? NULL : rrs_error_os(errno, NULL, "waiting for the program");
     struct rrs_task *task = rrs_task_find(session, tid);

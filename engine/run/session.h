@@ -87,6 +87,7 @@ struct rrs_process {
 };
 
 struct rrs_task {
+    struct rrs_session *session;
     pid_t tid;
     enum rrs_task_state state;
     struct rrs_process *process;
@@ -97,6 +98,8 @@ struct rrs_task {
     bool natural;       /* was resumed at its app PC, to meet the fault that is there */
     bool dead;          /* its end was seen out of turn: */
     int dead_status;    /*   its wait status */
+    bool reported;      /* a wait for another task brought this one's status: */
+    int report;         /*   to be handled in its turn */
     bool born, stopped; /* NEW: creator's report seen; own first stop seen */
     bool in_call;       /* a system call of the program is under way: the next fields hold */
     int call;           /* its number */
@@ -130,6 +133,7 @@ struct rrs_session {
     struct rrs_process *processes; /* newest first; ended ones stay for the report */
     struct rrs_task *runner;
     struct rrs_task *last_runner; /* whose slice it is */
+    uint32_t reported_count;      /* tasks with a report */
     struct rrs_task_report *ended;
     uint32_t ended_count, ended_room;
     pid_t root;
