@@ -166,13 +166,12 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
 static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    uint64_t action[2]; /* handler, flags: Linux v6.1 include/linux/signal_types.h sigaction */
+    struct rrs_disposition action;
     (void)result;
     if (!asked->rsi || asked->rdi < 1 || asked->rdi > 64)
         return NULL;
-    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, action, sizeof action));
-    call->task->process->signals[asked->rdi] =
-        (struct rrs_disposition){.handler = action[0], .flags = action[1]};
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, &action, sizeof action));
+    call->task->process->signals[asked->rdi] = action;
     return NULL;
 }
 

@@ -145,6 +145,8 @@ struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_ta
         task = rrs_task_create(session, tid);
     task->born = true;
     task->call_regs = creator->call_regs;
+    task->trap = creator->trap;
+    task->trap_is_ours = creator->trap_is_ours;
     task->process = clone_flags & CLONE_THREAD
                         ? creator->process
                         : fork_process(session, creator->process, tid, clone_flags);

@@ -68,9 +68,17 @@ struct rrs_held_signal {
     struct rrs_held_signal *next;
 };
 
+/* As the kernel has it: Linux v6.1 include/linux/signal_types.h struct sigaction. */
 struct rrs_disposition {
     rrs_addr handler; /* SIG_DFL, SIG_IGN or an app address */
     uint64_t flags;   /* SA_* */
+    rrs_addr restorer;
+    uint64_t mask;
+};
+
+/* What signal frames say of the last fault. */
+struct rrs_trap {
+    uint64_t number, error, address;
 };
 
 /* A thread group. */
@@ -107,8 +115,11 @@ struct rrs_task {
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
-    rrs_addr alone_pc; /* app PC of the instruction in the scratch slot */
-    bool job_stopped;  /* in a job control stop */
+    uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
+    struct rrs_trap trap; /* the program's own last fault, as far as frames told */
+    bool trap_is_ours;    /* the kernel remembers another one */
+    rrs_addr alone_pc;    /* app PC of the instruction in the scratch slot */
+    bool job_stopped;     /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_task *next;
