@@ -35,14 +35,12 @@ static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool 
     return rrs_task_resume(x->session, x->task, indirect);
 }
 
-static struct rrs_error *handle_miss(struct exit_context *x, bool keep_flags)
+static struct rrs_error *handle_miss(struct exit_context *x)
 {
     rrs_addr target = x->regs.rcx;
     x->session->counters.stops_miss++;
     rrs_session_settle(x->session, false);
     rrs_state_behind_lookup(x->task, &x->regs);
-    if (!keep_flags)
-        x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
     return go_on_at(x, target, true);
 }
 
@@ -239,9 +237,7 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;
-    if (id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP)
-        return handle_miss(&x, id == RRS_FIXED_EXIT_MISS_KEEP);
-    return dispatch(&x);
+    return id == RRS_FIXED_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
 }
 
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,

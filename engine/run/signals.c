@@ -260,7 +260,9 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     rrs_task_hold_signal(task, &info);
-    if (session->runner == task)
+    if (session->runner == task) {
+        RRS_TRY(rrs_state_rewind_site(task));
         rrs_clock_expire(&session->clock); /* to its next tick instruction */
+    }
     return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
 }
