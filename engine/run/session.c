@@ -213,15 +213,26 @@ static struct rrs_error *merge_into_leader(struct rrs_session *session, struct r
     return NULL;
 }
 
-static struct rrs_error *check_elf_class(const struct rrs_task *task)
+static bool is_32_bit(const struct rrs_task *task)
 {
     char path[64];
     unsigned char ident[5] = {0};
     snprintf(path, sizeof path, "/proc/%d/exe", task->tid);
     _cleanup_fclose_ FILE *file = fopen(path, "re");
-    if (!file || fread(ident, 1, sizeof ident, file) != sizeof ident || ident[4] == 2)
-        return NULL;
-    return rrs_error_create(RRS_ERROR_UNSUPPORTED, "32-bit programs are not supported");
+    return file && fread(ident, 1, sizeof ident, file) == sizeof ident && ident[4] == 1;
+}
+
+/* It is too late to let the execve fail. */
+static struct rrs_error *refuse_32_bit(struct rrs_session *session, struct rrs_task *task)
+{
+    if (!session->started)
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED, "32-bit programs are not supported");
+    name_process(task->process);
+    rrs_session_warn(session, "process %d: %s: 32-bit programs are not supported; it is killed",
+                     task->tid, task->process->name);
+    kill(task->tid, SIGKILL);
+    task->state = RRS_TASK_IN_SYSCALL;
+    return NULL;
 }
 
 struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *task)
@@ -233,7 +244,8 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     task->in_call = task->at_call = task->natural = false;
     rrs_space_release(session, task->space);
     task->space = NULL;
-    RRS_TRY(check_elf_class(task));
+    if (is_32_bit(task))
+        return refuse_32_bit(session, task);
     RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_SYSCALL, &status));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &task->regs));
     reset_dispositions(task->process);
