@@ -21,6 +21,7 @@
 enum {
     RRS_RUNTIME_SESSION = 0x000000,
     RRS_RUNTIME_CELLS = 0x001000,
+    RRS_RUNTIME_SCRATCH = 0x001800, /* in the cells page: memory for calls that are injected */
     RRS_RUNTIME_CODE = 0x002000,
     RRS_RUNTIME_CLASSES = 0x010000,
     RRS_RUNTIME_ODD = 0x01ff00, /* the classes' last 256 bytes, byte n = n & 1: no call is there */
