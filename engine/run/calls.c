@@ -5,6 +5,7 @@
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
-enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_REFUSE };
+enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_EVENT, CLASS_REFUSE };
 
 struct call {
     struct rrs_session *session;
@@ -202,12 +203,14 @@ static const struct call_row rows[512] = {
 #define NEVER(name)      [SYS_##name] = {.class = CLASS_NEVER},
 #define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook, NULL},
 #define VIRTUAL(name)    [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define EVENT(name)      [SYS_##name] = {.class = CLASS_EVENT},
 #define REFUSE(name)     [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
 #undef PASS
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
+#undef EVENT
 #undef REFUSE
 };
 
@@ -302,6 +305,16 @@ static bool is_alone(const struct rrs_session *session)
     return session->tasks && !session->tasks->next;
 }
 
+/* Waits for the end of a call that cannot sleep, before anything else is looked at. */
+static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_task *task)
+{
+    int status;
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0));
+    RRS_TRY(rrs_task_wait(task, &status));
+    assert(status >> 8 == RRS_STATUS_SYSCALL_STOP && "a call that cannot sleep was interrupted");
+    return rrs_handle_call_exit(session, task);
+}
+
 struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
                                   struct user_regs_struct *regs)
 {
@@ -335,6 +348,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                                (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    if (row->class == CLASS_HOOK)
+        return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;

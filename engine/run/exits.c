@@ -72,7 +72,7 @@ static struct rrs_error *run_to_transfer(struct exit_context *x, const struct rr
             continue;
         siginfo_t info;
         error = rrs_ptrace_get_siginfo(x->task->tid, &info);
-        if (!error && info.si_code > 0) { /* raised by the code itself */
+        if (!error && rrs_signal_is_raised(&info)) {
             *arrived = false;
             break;
         }
@@ -285,7 +285,7 @@ struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *ta
             continue;
         siginfo_t info;
         RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
-        *faulted = info.si_code > 0;
+        *faulted = rrs_signal_is_raised(&info);
         if (*faulted)
             return NULL;
         rrs_task_hold_signal(task, &info);

@@ -42,7 +42,7 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     }
 }
 
-static bool raised_by_code(const siginfo_t *info)
+bool rrs_signal_is_raised(const siginfo_t *info)
 {
     switch (info->si_signo) {
     case SIGSEGV:
@@ -255,7 +255,7 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     session->counters.stops_signal++;
     RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
-    if (raised_by_code(&info))
+    if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);

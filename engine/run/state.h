@@ -59,6 +59,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_handle_call(struct rrs_session *session, st
 RRS_MUST_CHECK struct rrs_error *rrs_handle_call_exit(struct rrs_session *session,
                                                       struct rrs_task *task);
 
+/** Whether the code that runs raised it; an interval timer's has a positive si_code, too. */
+bool rrs_signal_is_raised(const siginfo_t *info);
+
 /** A signal-delivery stop. */
 RRS_MUST_CHECK struct rrs_error *rrs_handle_signal(struct rrs_session *session,
                                                    struct rrs_task *task);
