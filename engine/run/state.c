@@ -123,6 +123,7 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     struct user_regs_struct regs = task->regs;
     regs.orig_rax = (uint64_t)-1;
     task->natural = !shadow;
+    task->natural_pc = regs.rip;
     task->at_call = false;
     if (shadow)
         regs.rip = shadow;

@@ -213,9 +213,11 @@ static void drop_block(struct rrs_code_cache *cache, uint32_t index)
     rrs_patch_rel32(jump + 1, cache->shadow_base + block->shadow + 1, stub);
 }
 
+/* A block that found nothing to fetch has no bytes, but says so about its first one. */
 static bool overlaps(const struct rrs_block *block, int64_t from, int64_t to)
 {
-    return !block->dropped && block->app < to && block->app + block->app_bytes > from;
+    uint32_t bytes = block->app_bytes ? block->app_bytes : 1;
+    return !block->dropped && block->app < to && (int64_t)block->app + bytes > from;
 }
 
 uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t to)
