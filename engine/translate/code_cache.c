@@ -32,6 +32,8 @@ struct rrs_emitter rrs_code_cache_emitter(const struct rrs_code_cache *cache)
         .out = cache->memory + cache->used,
         .here = cache->shadow_base + cache->used,
         .runtime = cache->runtime,
+        .based = cache->based,
+        .base = cache->base,
     };
 }
 
@@ -261,9 +263,13 @@ bool rrs_code_cache_load_scratch(struct rrs_code_cache *cache, const struct rrs_
         .out = cache->memory + cache->scratch,
         .here = cache->shadow_base + cache->scratch,
         .runtime = cache->runtime,
+        .based = cache->based,
+        .base = cache->base,
     };
-    if (!rrs_lower_plain(&e, insn, app + insn->length))
+    rrs_map_begin(&cache->scratch_map, e.out);
+    if (!rrs_lower_plain(&e, insn, app + insn->length, &cache->scratch_map))
         return false;
+    rrs_map_instruction(&cache->scratch_map, e.out, insn->length);
     rrs_lower_exit(&e, RRS_FIXED_EXIT_ALONE, cache->shadow_base + cache->prologue.exit_common);
     return true;
 }
