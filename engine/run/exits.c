@@ -208,7 +208,6 @@ static struct rrs_error *handle_fetch(struct exit_context *x, rrs_addr pc)
     rrs_task_ready(x->session, x->task, &x->regs);
     x->task->natural = true;
     x->task->natural_pc = pc;
-    x->session->quota = (uint64_t)x->session->page->rest;
     x->regs.rip = pc + fetch_bytes(x->task, pc, bytes);
     x->regs.orig_rax = (uint64_t)-1;
     RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));

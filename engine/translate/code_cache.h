@@ -71,6 +71,7 @@ struct rrs_code_cache {
     bool based;               /* all that use it have the module at address `base` */
     uint64_t base;            /*   set by the owner, before anything is translated */
     uint32_t flushes;         /* how often everything was forgotten */
+    uint32_t next_cell;       /* of the next tick site */
     struct rrs_block *blocks; /* in shadow order */
     uint32_t block_count, block_room;
     uint32_t stop_stub; /* offset of the exit that armed stops jump to */
