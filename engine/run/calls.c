@@ -363,6 +363,18 @@ static bool was_interrupted(uint64_t result)
            result == (uint64_t)-516;
 }
 
+/*
+ * The kernel will make the call again, by the instruction in front of the task's PC: the runtime's,
+ * which stays, and not the one in a code cache, which may be gone by then.
+ */
+static struct rrs_error *restart_from_runtime(struct rrs_task *task, struct user_regs_struct *regs)
+{
+    enum { SYSCALL_BYTES = 2 };
+    task->call_shadow = task->space->call_insn + SYSCALL_BYTES;
+    regs->rip = task->call_shadow;
+    return rrs_ptrace_set_regs(task->tid, regs);
+}
+
 struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_task *task)
 {
     struct user_regs_struct regs;
@@ -375,6 +387,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     }
     if (was_interrupted(regs.rax)) {
         /* A signal's stop comes next, or the call's seccomp stop again. */
+        RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
     struct user_regs_struct app = behind_call(task, &regs);

@@ -65,6 +65,7 @@ struct rrs_cells {
     uint64_t lookup_flags;   /* ah, al: lahf and seto, while a lookup keeps the flags */
     uint64_t lookup_target;  /* shadow PC found by the second level */
     uint64_t return_address; /* shadow PC after an untraced system call */
+    uint64_t lent;           /* app value of a register that holds an operand's address */
 };
 
 /*

@@ -243,7 +243,7 @@ static void emit_xsave(struct request *r, const struct rrs_insn *insn, int64_t a
                                                             .trapped_op = RRS_TRAPPED_X87_POINTERS,
                                                             .insn_bytes = insn->length});
     add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
-    bool reached = rrs_lower_plain(&r->e, insn, app + insn->length);
+    bool reached = rrs_lower_plain(&r->e, insn, app + insn->length, &r->map);
     assert(reached && "an xsave operand out of reach");
     (void)reached;
 }
@@ -264,7 +264,7 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
     int64_t next = app + insn->length;
     switch ((enum rrs_insn_kind)insn->kind) {
     case RRS_INSN_PLAIN:
-        if (!rrs_lower_plain(&r->e, insn, next))
+        if (!rrs_lower_plain(&r->e, insn, next, &r->map))
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         break;
     case RRS_INSN_JCC:
@@ -337,7 +337,7 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
             block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
             block->transfer_app = (uint16_t)(app - f->app);
             emit_last(r, insn, app);
-        } else if (!rrs_lower_plain(&r->e, insn, app + insn->length)) {
+        } else if (!rrs_lower_plain(&r->e, insn, app + insn->length, &r->map)) {
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         }
         rrs_map_instruction(&r->map, r->e.out, insn->length);

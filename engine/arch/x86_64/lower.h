@@ -33,8 +33,13 @@ enum rrs_fixed_exit {
 
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue);
 
-/** Copies a PLAIN instruction, moving a RIP-relative displacement. False if it does not reach. */
-bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next);
+/**
+ * Copies a PLAIN instruction, moving a RIP-relative displacement. Where that does not reach, the
+ * operand's address goes into a register that the instruction does not use. False, with nothing
+ * written, if it lies further away than the module's own code can refer to.
+ */
+bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                     struct rrs_map_writer *map);
 
 /**
  * A tick site that counts in cell number `cell`. With `flags_dead` it overwrites the arithmetic
