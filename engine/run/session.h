@@ -10,6 +10,7 @@
 
 #include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
+#include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
 #include "engine/tracee/ptrace.h"
 #include "engine/tracee/shared_pool.h"
@@ -118,10 +119,12 @@ struct rrs_task {
     uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
     struct rrs_trap trap; /* the program's own last fault, as far as frames told */
     bool trap_is_ours;    /* the kernel remembers another one */
+    rrs_addr natural_pc;  /* the app PC that is at fault, if `natural` */
     rrs_addr alone_pc;    /* app PC of the instruction in the scratch slot */
     bool job_stopped;     /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
+    struct rrs_virtual virtual;
     struct rrs_task *next;
 };
 
@@ -134,6 +137,7 @@ struct rrs_task_report {
 struct rrs_session {
     struct rrs_session_options options;
     struct rrs_counters counters;
+    struct rrs_cpus cpus;
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
     uint64_t slice_left;            /* ticks until the runner has to give way */

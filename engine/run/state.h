@@ -13,10 +13,11 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
                       struct user_regs_struct *regs, bool *tick_pending);
 
 /**
- * Before the tracer writes the rest cell: puts a task that has read it, and not yet written it,
- * back to where it reads it. True if `regs` changed.
+ * A site that keeps the flags counts in three steps, and a new budget in between would be lost:
+ * puts a task that was interrupted there back to the site's beginning. To be called before the
+ * cells are written while a task stands at an arbitrary shadow PC.
  */
-bool rrs_state_before_rest_write(const struct rrs_task *task, struct user_regs_struct *regs);
+RRS_MUST_CHECK struct rrs_error *rrs_state_rewind_site(struct rrs_task *task);
 
 /** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
