@@ -2,6 +2,7 @@
 /* The program's system calls: who sleeps, and what they change that the engine knows about. */
 #include "engine/run/calls.h"
 
+#include "engine/run/cut_calls.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -334,6 +335,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (answer.given)
             return finish_at_once(&call, answer.result);
     }
+    if (!again)
+        rrs_cut_call_begin(task);
     task->in_call = true;
     if (row->enter && !again) {
         struct user_regs_struct before = *regs;
@@ -389,7 +392,12 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
+    bool again;
+    RRS_TRY(rrs_cut_call_again(session, task, &regs, false, &again));
+    if (again)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     struct user_regs_struct app = behind_call(task, &regs);
+    rrs_cut_call_finish(task, &app);
     if (row->leave && regs.rax < (uint64_t)-4095)
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)

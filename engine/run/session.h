@@ -77,6 +77,14 @@ struct rrs_disposition {
     uint64_t mask;
 };
 
+/* How far a call has come that signals cut short: cut_calls.h. */
+struct rrs_cut_call {
+    bool made_again;
+    uint64_t started_ns;  /* CLOCK_MONOTONIC, for calls with a limit */
+    uint64_t done;        /* bytes, before the present try */
+    uint64_t piece_bytes; /* of the present try */
+};
+
 /* What signal frames say of the last fault. */
 struct rrs_trap {
     uint64_t number, error, address;
@@ -116,6 +124,7 @@ struct rrs_task {
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
+    struct rrs_cut_call cut;
     uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
     struct rrs_trap trap; /* the program's own last fault, as far as frames told */
     bool trap_is_ours;    /* the kernel remembers another one */

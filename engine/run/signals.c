@@ -6,6 +6,7 @@
  */
 #include "engine/run/state.h"
 
+#include "engine/run/cut_calls.h"
 #include "engine/run/own_traps.h"
 #include "engine/run/remote.h"
 
@@ -41,6 +42,11 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     default:
         return ENDS;
     }
+}
+
+bool rrs_signal_is_ignored(const struct rrs_task *task, int signal)
+{
+    return disposition_of(task, signal) == IGNORED;
 }
 
 bool rrs_signal_is_raised(const siginfo_t *info)
@@ -257,11 +263,15 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
                                         const siginfo_t *info, const struct user_regs_struct *regs)
 {
     enum disposition disposition = disposition_of(task, info->si_signo);
-    if (disposition == IGNORED) /* the kernel makes the interrupted call again by itself */
+    struct user_regs_struct app = *regs;
+    bool again;
+    if (disposition == IGNORED) { /* where it need not, the kernel makes the call again by itself */
+        RRS_TRY(rrs_cut_call_again(session, task, &app, true, &again));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    }
     if (disposition == STOPS)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, info->si_signo);
-    struct user_regs_struct app = *regs;
+    rrs_cut_call_finish(task, &app);
     app.rip = task->call_regs.rip;
     app.rcx = app.rip;
     app.r11 = app.eflags;
