@@ -62,14 +62,15 @@ static void kill_all(struct rrs_session *session)
     for (struct rrs_task *task = session->tasks; task; task = task->next)
         if (!task->dead)
             kill(task->tid, SIGKILL);
-    while (session->tasks) {
-        struct rrs_task *task = session->tasks;
-        int status;
-        if (!task->dead)
-            while (waitpid(task->tid, &status, __WALL) == task->tid && WIFSTOPPED(status))
-                ;
-        rrs_task_remove(session, task);
+    int status;
+    pid_t tid;
+    while (session->tasks && ((tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)) {
+        struct rrs_task *task = tid > 0 ? rrs_task_find(session, tid) : NULL;
+        if (task && !WIFSTOPPED(status))
+            rrs_task_remove(session, task);
     }
+    while (session->tasks) /* ended out of turn */
+        rrs_task_remove(session, session->tasks);
 }
 
 void rrs_session_deinit(struct rrs_session *session)
@@ -384,6 +385,8 @@ static struct rrs_error *run_next(struct rrs_session *session)
     if (task->state == RRS_TASK_FROZEN) {
         *task->space->table->cells = task->frozen_cells;
         rrs_clock_arm(&session->clock, session->slice_left);
+        if (task->held)
+            rrs_clock_expire(&session->clock);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
         error = rrs_task_resume(session, task, false);

@@ -138,6 +138,9 @@ static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_ta
 struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
                                       int request)
 {
+    if (task->stop_owed) /* it is reported anew, if it has not ended meanwhile */
+        ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+    task->stop_owed = false;
     task->state = RRS_TASK_RUNNING;
     session->runner = task;
     return rrs_ptrace_resume(task->tid, request, 0);
