@@ -106,7 +106,7 @@ static struct rrs_error *begin_child(struct rrs_session *session, struct rrs_tas
     regs.rcx = regs.rip;
     regs.r11 = regs.eflags;
     regs.rax = 0;
-    rrs_task_ready(session, task, &regs);
+    rrs_task_ready_safely(session, task, &regs);
     return NULL;
 }
 
@@ -246,7 +246,7 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     struct user_regs_struct initial = task->regs;
     RRS_TRY(rrs_space_create(session, task));
     RRS_TRY(rrs_virtual_after_exec(session, task));
-    rrs_task_ready(session, task, &initial);
+    rrs_task_ready_safely(session, task, &initial);
     session->started = true;
     return NULL;
 }
@@ -308,7 +308,7 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
     if (task->in_call)
         return rrs_ptrace_resume(task->tid, session->runner == task ? PTRACE_CONT : PTRACE_SYSCALL,
                                  0);
-    rrs_task_ready(session, task, &task->regs);
+    rrs_task_ready_safely(session, task, &task->regs);
     return NULL;
 }
 

@@ -130,6 +130,8 @@ struct rrs_task {
     bool trap_is_ours;    /* the kernel remembers another one */
     rrs_addr natural_pc;  /* the app PC that is at fault, if `natural` */
     rrs_addr alone_pc;    /* app PC of the instruction in the scratch slot */
+    bool at_safe_point;   /* READY where signals may be delivered and tasks may take turns */
+    rrs_addr entered;     /* shadow PC where it was last resumed at a safe point, or 0 */
     bool stop_owed;       /* a job control stop was passed over while the engine worked */
     bool job_stopped;     /* in a job control stop */
     struct rrs_cells frozen_cells;

@@ -112,6 +112,14 @@ void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info)
     task->held_end = &held->next;
 }
 
+bool rrs_task_has_signal(const struct rrs_task *task, uint64_t blocked)
+{
+    for (const struct rrs_held_signal *held = task->held; held; held = held->next)
+        if (!(blocked >> (held->info.si_signo - 1) & 1))
+            return true;
+    return false;
+}
+
 bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *info)
 {
     for (struct rrs_held_signal **link = &task->held; *link; link = &(*link)->next)
