@@ -83,7 +83,7 @@ static void print_processes(const struct rrs_session *session, const struct rrs_
 static void print_text(const struct rrs_session *session, const struct count_options *options)
 {
     print_processes(session, session->processes, options->per_task);
-    fprintf(stderr, "rrsoft: total: %" PRIu64 " ticks\n", session->ticks);
+    fprintf(stderr, "rrsoft: total: %" PRIu64 " ticks\n", session->clock.ticks);
     if (!options->stats)
         return;
 #define X(name, text) fprintf(stderr, "rrsoft: %14" PRIu64 "  %s\n", session->counters.name, text);
@@ -119,7 +119,7 @@ static void print_json(const struct rrs_session *session)
 {
     struct json json = {.stream = stderr};
     json_open_object(&json, NULL);
-    json_number(&json, "ticks", session->ticks);
+    json_number(&json, "ticks", session->clock.ticks);
     json_open_array(&json, "processes");
     print_json_processes(&json, session, session->processes);
     json_close_array(&json);

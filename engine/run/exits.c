@@ -206,7 +206,6 @@ static struct rrs_error *dispatch(struct exit_context *x)
         x->regs.rip = target;
         rrs_task_ready(x->session, x->task, &x->regs);
         x->task->natural = true;
-        x->session->quota = (uint64_t)x->session->page->rest;
         RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->task->regs));
         return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
     default:

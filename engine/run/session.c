@@ -47,7 +47,7 @@ struct rrs_error *rrs_session_init(struct rrs_session *session,
         return rrs_error_no_memory();
     RRS_TRY(rrs_shared_pool_init(&session->pool));
     RRS_TRY(rrs_shared_pool_take(&session->pool, RRS_RUNTIME_CLASSES + 65536, &session->common));
-    session->page = (struct rrs_session_page *)session->common.memory;
+    session->clock.page = (struct rrs_session_page *)session->common.memory;
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
         rrs_lower_runtime_page(session->common.memory + RRS_RUNTIME_CODE + i * 4096,
                                rrs_runtime_bases[i]);
@@ -359,9 +359,13 @@ static struct rrs_task *next_ready(struct rrs_session *session)
     return first;
 }
 
+static const uint64_t alone_ticks = 1ull << 40;
+
 static struct rrs_error *run_next(struct rrs_session *session)
 {
     struct rrs_task *task = session->last_runner;
+    if (session->tasks->next && session->slice_left > session->options.slice_ticks)
+        session->slice_left = session->options.slice_ticks; /* it was alone until now */
     bool goes_on = task && session->slice_left && task->state == RRS_TASK_READY;
     if (!goes_on) {
         task = next_ready(session);
@@ -370,13 +374,13 @@ static struct rrs_error *run_next(struct rrs_session *session)
         if (task != session->last_runner)
             session->counters.task_switches++;
         session->last_runner = task;
-        session->slice_left = session->options.slice_ticks;
+        /* Alone, it need not give way; whoever comes into being does so at a stop. */
+        session->slice_left = session->tasks->next ? session->options.slice_ticks : alone_ticks;
     }
     struct rrs_error *error;
     if (task->state == RRS_TASK_FROZEN) {
         *task->space->table->cells = task->frozen_cells;
-        session->page->rest = (int64_t)session->slice_left;
-        session->quota = session->slice_left;
+        rrs_clock_arm(&session->clock, session->slice_left);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
         error = rrs_task_resume(session, task, false);

@@ -8,6 +8,7 @@
 #ifndef RRS_ENGINE_RUN_SESSION_H
 #define RRS_ENGINE_RUN_SESSION_H
 
+#include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
 #include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
@@ -44,7 +45,7 @@ struct rrs_counters {
 #undef X
 };
 
-enum { RRS_SLICE_TICKS_DEFAULT = 500000 }; /* some milliseconds */
+enum { RRS_SLICE_TICKS_DEFAULT = 4000000 }; /* some milliseconds */
 
 struct rrs_session_options {
     uint64_t slice_ticks; /* a task runs for so many before another may */
@@ -124,10 +125,8 @@ struct rrs_session {
     struct rrs_cpus cpus;
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
-    struct rrs_session_page *page;
-    uint64_t quota;      /* what page->rest began with, less what was settled */
-    uint64_t slice_left; /* ticks until the runner has to give way */
-    uint64_t ticks;      /* T */
+    uint64_t slice_left;            /* ticks until the runner has to give way */
+    struct rrs_clock clock;
     struct rrs_translator translator;
     struct rrs_module *modules;
     struct rrs_task *tasks;

@@ -248,15 +248,6 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
-/* Asks the runner to come to its next tick instruction. */
-static void stop_soon(struct rrs_session *session)
-{
-    if (session->page->rest < 0)
-        return; /* it is there already */
-    session->quota -= (uint64_t)session->page->rest;
-    session->page->rest = 0;
-}
-
 struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task *task)
 {
     siginfo_t info;
@@ -270,6 +261,6 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
         return handle_in_call(session, task, &info, &regs);
     rrs_task_hold_signal(task, &info);
     if (session->runner == task)
-        stop_soon(session);
+        rrs_clock_expire(&session->clock); /* to its next tick instruction */
     return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
 }

@@ -71,7 +71,7 @@ bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *
     if (!task->in_call || shadow_pc != task->call_shadow)
         return false;
     /* Code comes back to a place only by way of a tick. */
-    return session->runner != task || session->page->rest == (int64_t)session->quota;
+    return session->runner != task || rrs_clock_stands_still(&session->clock);
 }
 
 /*
@@ -127,7 +127,6 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     if (shadow)
         regs.rip = shadow;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
-    session->page->rest = (int64_t)session->slice_left;
-    session->quota = session->slice_left;
+    rrs_clock_arm(&session->clock, session->slice_left);
     return rrs_task_resume_raw(session, task, PTRACE_CONT);
 }

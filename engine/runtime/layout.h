@@ -3,7 +3,7 @@
  * The runtime's place in each address space: a range of 5 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
- *   0x000000  session page       the rest cell; one page of the session, mapped everywhere    rw
+ *   0x000000  session page       the tick cells; one page of the session, mapped everywhere   rw
  *   0x001000  cells page         scratch of shadow code between two safe points; per space    rw
  *   0x002000  code page          the one system call instruction that the filter lets pass    rx
  *   0x010000  call classes       one byte per 16-bit call number: 1 = passes untraced         r
@@ -49,17 +49,19 @@ static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7f800000, 0x7000
                                                               0x20000000};
 
 /* The session page. */
+enum { RRS_TICK_CELLS = 8 }; /* one cache line */
+
 struct rrs_session_page {
-    int64_t rest; /* tick instructions left until the next stop; -1 once a site has fired */
+    int64_t rest[RRS_TICK_CELLS]; /* ticks left until a site stops; -1 once one has */
 };
 
 /* The cells page. All hold app register values or shadow addresses on their way to a safe point. */
 struct rrs_cells {
-    uint64_t exit_id;  /* which exit stub was taken */
-    uint64_t exit_rax; /* app registers that the exit path overwrites */
+    uint64_t lookup_rcx; /* app rcx within a lookup or a site */
+    uint64_t exit_id;    /* which exit stub was taken */
+    uint64_t exit_rax;   /* app registers that the exit path overwrites */
     uint64_t exit_rcx;
     uint64_t exit_r11;
-    uint64_t lookup_rcx; /* app rcx and rdx while a lookup is under way */
     uint64_t lookup_rdx;
     uint64_t lookup_rax;
     uint64_t lookup_flags;   /* ah, al: lahf and seto, while a lookup keeps the flags */

@@ -69,6 +69,7 @@ struct rrs_code_cache {
     int64_t shadow_base;      /* module-relative address of memory[0] */
     uint32_t runtime;         /* runtime base that the code was made for */
     uint32_t flushes;         /* how often everything was forgotten */
+    uint32_t next_cell;       /* of the next tick site */
     struct rrs_block *blocks; /* in shadow order */
     uint32_t block_count, block_room;
     uint32_t stop_stub;     /* offset of the exit that armed stops jump to */

@@ -12,6 +12,8 @@
  */
 #include "engine/translate/translate.h"
 
+#include "engine/runtime/layout.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -28,6 +30,7 @@ const struct rrs_translate_options rrs_translate_defaults = {
     .block_insns = BLOCK_INSNS_MAX,
     .trace_insns = 200,
     .eager_traces = 12,
+    .tick_cells = RRS_TICK_CELLS,
 };
 
 /* A displacement that still has to be sent to an exit stub. */
@@ -204,11 +207,17 @@ static void emit_exit(struct request *r, enum rrs_exit_kind kind, int64_t app,
     rrs_lower_exit(&r->e, id, exit_common_of(r));
 }
 
+/* Which cell a site counts in does not matter, only that neighbours count in different ones. */
+static uint32_t next_cell(struct request *r)
+{
+    return r->cache->next_cell++ % r->translator->options.tick_cells;
+}
+
 static void emit_site(struct request *r, struct rrs_block *block, bool flags_dead)
 {
     int64_t pending_from;
     int64_t start = r->cache->shadow_base + block->shadow;
-    uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, &pending_from);
+    uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, next_cell(r), &pending_from);
     block->ticks = true;
     block->pending_from = (uint16_t)(pending_from - start);
     block->site_end = (uint16_t)(r->e.here - start);

@@ -12,7 +12,6 @@
 #include <stddef.h>
 
 #define CELL(field) (RRS_RUNTIME_CELLS + (uint32_t)offsetof(struct rrs_cells, field))
-#define REST        (RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest))
 
 /* A multiplicative hash (Knuth, TAOCP 3 §6.4): its upper bits spread page-aligned targets too. */
 enum { HASH_FACTOR = (int)0x9e3779b1 };
@@ -192,11 +191,11 @@ static uint8_t *emit_open_rel32(struct rrs_emitter *e)
     return displacement;
 }
 
-/* sub qword [rest], 1; js stub */
-static uint8_t *emit_tick_dead(struct rrs_emitter *e, int64_t *pending_from)
+/* sub qword [cell], 1; js stub */
+static uint8_t *emit_tick_dead(struct rrs_emitter *e, uint32_t cell, int64_t *pending_from)
 {
     EMIT(e, 0x48, 0x83, 0x2c, 0x25);
-    rrs_emit_u32(e, e->runtime + REST);
+    rrs_emit_u32(e, e->runtime + cell);
     EMIT(e, 1);
     *pending_from = e->here;
     EMIT(e, 0x0f, 0x88);
@@ -204,12 +203,12 @@ static uint8_t *emit_tick_dead(struct rrs_emitter *e, int64_t *pending_from)
 }
 
 /* The same with lea and jrcxz, which leave the flags alone. The stub finds rcx in its cell. */
-static uint8_t *emit_tick_live(struct rrs_emitter *e, int64_t *pending_from)
+static uint8_t *emit_tick_live(struct rrs_emitter *e, uint32_t cell, int64_t *pending_from)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    rrs_emit_load_cell(e, RCX, REST);
+    rrs_emit_load_cell(e, RCX, cell);
     EMIT(e, 0x48, 0x8d, 0x49, 0xff); /* lea rcx, [rcx - 1] */
-    rrs_emit_store_cell(e, RCX, REST);
+    rrs_emit_store_cell(e, RCX, cell);
     *pending_from = e->here;
     EMIT(e, 0x48, 0x8d, 0x49, 0x01); /* lea rcx, [rcx + 1] */
     EMIT(e, 0xe3, 2, 0xeb, 5, 0xe9); /* jrcxz 1f; jmp 2f; 1: jmp stub; 2: */
@@ -218,9 +217,12 @@ static uint8_t *emit_tick_live(struct rrs_emitter *e, int64_t *pending_from)
     return displacement;
 }
 
-uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from)
+uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, uint32_t cell,
+                        int64_t *pending_from)
 {
-    return flags_dead ? emit_tick_dead(e, pending_from) : emit_tick_live(e, pending_from);
+    uint32_t at =
+        RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest) + 8 * cell;
+    return flags_dead ? emit_tick_dead(e, at, pending_from) : emit_tick_live(e, at, pending_from);
 }
 
 void rrs_lower_exit_with_rcx(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common)

@@ -39,11 +39,12 @@ void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue);
 bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next);
 
 /**
- * A tick site. With `flags_dead` it overwrites the arithmetic flags; else it preserves them.
- * Returns the displacement of the jump to the tick's exit stub; `*pending_from` becomes the address
- * from which on one tick is pending.
+ * A tick site that counts in cell number `cell`. With `flags_dead` it overwrites the arithmetic
+ * flags; else it preserves them. Returns the displacement of the jump to the tick's exit stub;
+ * `*pending_from` becomes the address from which on one tick is pending.
  */
-uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from);
+uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, uint32_t cell,
+                        int64_t *pending_from);
 
 /** jmp rel32, jcc rel32, and the loop family; each returns the displacement of its taken side. */
 uint8_t *rrs_lower_jmp(struct rrs_emitter *e);
