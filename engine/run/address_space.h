@@ -21,6 +21,7 @@ struct rrs_file_key {
 struct rrs_region {
     rrs_addr start, end;  /* end is exclusive */
     bool writable;        /* pages that hold translated code are write-guarded */
+    bool unreadable;      /* execute without read: only the program's view knows */
     bool changes_unseen;  /* shared, or a file that has no name: no guard can see its writes */
     bool from_file;       /* private and unmodified: `key` and `file_offset` hold */
     uint64_t file_offset; /* of `start` */

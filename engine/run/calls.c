@@ -2,6 +2,7 @@
 /* The program's system calls: who sleeps, and what they change that the engine knows about. */
 #include "engine/run/calls.h"
 
+#include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -24,6 +25,7 @@ struct call {
 
 struct call_row {
     uint8_t class;
+    uint8_t path_argument; /* 1 or 2: it opens the file that this argument names */
     /* May change the arguments. */
     struct rrs_error *(*enter)(struct call *call);
     /* `result` is the call's, not an error. The arguments are in task->call_regs. */
@@ -51,11 +53,16 @@ static struct rrs_error *enter_mmap(struct call *call)
     return NULL;
 }
 
+static struct rrs_region region_of(uint64_t prot)
+{
+    return (struct rrs_region){.writable = prot & PROT_WRITE, .unreadable = !(prot & PROT_READ)};
+}
+
 static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     rrs_addr end = result + page_up(asked->rsi);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(call->task->space, result, end))
             return NULL;
@@ -120,7 +127,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
         return rrs_space_set_code(call->session, call->task, start, end, NULL);
     }
     const struct rrs_region *before = rrs_space_region_at(space, start);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     region.changes_unseen = before && before->changes_unseen;
     if (stays_from_file(before, start, end, asked->rdx)) {
         region = *before;
@@ -138,6 +145,7 @@ static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
     if (!before)
         return NULL;
     struct rrs_region region = {.writable = before->writable,
+                                .unreadable = before->unreadable,
                                 .changes_unseen = before->changes_unseen};
     RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
                                asked->rdi + page_up(asked->rsi), NULL));
@@ -192,22 +200,40 @@ static struct rrs_error *leave_sigaltstack(struct call *call, uint64_t result)
     return NULL;
 }
 
+/* Files of /proc that would show the engine: `path` is where the path stands. */
+static bool opens_view(const struct call *call, const struct call_row *row)
+{
+    const struct user_regs_struct *r = call->regs;
+    if (!row->path_argument)
+        return false;
+    return rrs_proc_view_suspected(call->task, row->path_argument == 1 ? r->rdi : r->rsi);
+}
+
+static struct rrs_error *leave_open(struct call *call, uint64_t result)
+{
+    if (!call->task->opens_view)
+        return NULL;
+    return rrs_proc_view_exchange(call->session, call->task, (int)result);
+}
+
 #define enter_sigreturn enter_none
 #define leave_sigreturn leave_none
 
 /* --- table --- */
 
 static const struct call_row rows[512] = {
-#define PASS(name)       [SYS_##name] = {.class = CLASS_PASS},
-#define NEVER(name)      [SYS_##name] = {.class = CLASS_NEVER},
-#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook, NULL},
-#define VIRTUAL(name)    [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
-#define REFUSE(name)     [SYS_##name] = {.class = CLASS_REFUSE},
+#define PASS(name)           [SYS_##name] = {.class = CLASS_PASS},
+#define NEVER(name)          [SYS_##name] = {.class = CLASS_NEVER},
+#define HOOK(name, hook)     [SYS_##name] = {CLASS_HOOK, 0, enter_##hook, leave_##hook, NULL},
+#define VIRTUAL(name)        [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define OPEN(name, argument) [SYS_##name] = {CLASS_MAY, argument, NULL, leave_open, NULL},
+#define REFUSE(name)         [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
 #undef PASS
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
+#undef OPEN
 #undef REFUSE
 };
 
@@ -330,9 +356,10 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
             RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     }
     RRS_TRY(unguard_outputs(&call));
+    task->opens_view = opens_view(&call, row);
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
     bool one_stop = !again && (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
-                               (row->class == CLASS_MAY && is_alone(session)));
+                               (row->class == CLASS_MAY && is_alone(session) && !task->opens_view));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     task->state = RRS_TASK_IN_SYSCALL;

@@ -101,6 +101,7 @@ struct rrs_task {
     bool born, stopped; /* NEW: creator's report seen; own first stop seen */
     bool in_call;       /* a system call of the program is under way: the next fields hold */
     int call;           /* its number */
+    bool opens_view;    /* it may open a file of /proc that is to be exchanged */
     struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
