@@ -226,6 +226,7 @@ static const struct call_row rows[512] = {
 #define NEVER(name)          [SYS_##name] = {.class = CLASS_NEVER},
 #define HOOK(name, hook)     [SYS_##name] = {CLASS_HOOK, 0, enter_##hook, leave_##hook, NULL},
 #define VIRTUAL(name)        [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define EXEC(name)           [SYS_##name] = {CLASS_HOOK, 0, enter_none, leave_none, rrs_virtual_##name},
 #define OPEN(name, argument) [SYS_##name] = {CLASS_MAY, argument, NULL, leave_open, NULL},
 #define REFUSE(name)         [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
@@ -233,6 +234,7 @@ static const struct call_row rows[512] = {
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
+#undef EXEC
 #undef OPEN
 #undef REFUSE
 };

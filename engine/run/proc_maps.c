@@ -134,6 +134,13 @@ struct rrs_error *rrs_proc_write_maps(const struct rrs_proc_request *request, FI
 
 /* --- smaps --- */
 
+/* A mapping of the kernel's with the lines below its head. */
+struct smaps_block {
+    struct rrs_mapping mapping;
+    char text[4096];
+    size_t size;
+};
+
 /* "VmFlags: rd wr ex sh …": the first three are the protection. */
 static void write_flags(FILE *out, const char *line, int prot)
 {
@@ -142,34 +149,75 @@ static void write_flags(FILE *out, const char *line, int prot)
     for (size_t i = 0; i < 3; i++)
         if (!strncmp(line, own[i], 3))
             line += 3;
-    fprintf(out, "VmFlags:%s%s%s%s", prot & PROT_READ ? own[0] : "",
-            prot & PROT_WRITE ? own[1] : "", prot & PROT_EXEC ? own[2] : "", line);
+    fprintf(out, "VmFlags:%s%s%s%.*s", prot & PROT_READ ? own[0] : "",
+            prot & PROT_WRITE ? own[1] : "", prot & PROT_EXEC ? own[2] : "",
+            (int)strcspn(line, "\n") + 1, line);
 }
 
-/* Here a mapping stays in as many pieces as it has, for each has figures of its own. */
+/* What a mapping has, its parts have in proportion: which of them has what is not to be known. */
+static void write_figure(FILE *out, const char *line, const struct rrs_mapping *whole,
+                         const struct rrs_mapping *part)
+{
+    char key[64];
+    uint64_t value, bytes = whole->end - whole->start;
+    int key_bytes = 0, number_end = 0;
+    bool is_size = sscanf(line, "%63[^:]:%n%lu%n kB", key, &key_bytes, &value, &number_end) == 2 &&
+                   !strncmp(line + number_end, " kB", 3) && !strstr(key, "PageSize");
+    if (is_size) {
+        uint64_t before = value * ((part->start - whole->start) / 1024) / (bytes / 1024);
+        uint64_t with = value * ((part->end - whole->start) / 1024) / (bytes / 1024);
+        fprintf(out, "%s:%*lu kB\n", key, number_end - key_bytes, with - before);
+    } else {
+        fprintf(out, "%.*s", (int)strcspn(line, "\n") + 1, line);
+    }
+}
+
+static void write_part(FILE *out, const struct smaps_block *block, const struct rrs_mapping *part)
+{
+    write_head(out, part);
+    for (const char *line = block->text; *line; line += strcspn(line, "\n") + 1)
+        if (!strncmp(line, "VmFlags:", 8))
+            write_flags(out, line, part->prot);
+        else
+            write_figure(out, line, &block->mapping, part);
+}
+
+/* Pieces of one mapping that our protections made are not joined: each has figures of its own. */
+static void flush_block(struct smaps_block *block, const struct eye *eye, FILE *out)
+{
+    struct rrs_mapping rest = block->mapping;
+    if (!block->size || is_ours(eye, &rest))
+        rest.start = rest.end;
+    while (rest.start < rest.end) {
+        struct rrs_mapping part = rest;
+        show_first_part(eye, &part);
+        write_part(out, block, &part);
+        rest.file_offset += rest.inode ? part.end - part.start : 0;
+        rest.start = part.end;
+    }
+    block->size = 0;
+}
+
 struct rrs_error *rrs_proc_write_smaps(const struct rrs_proc_request *request, FILE *out)
 {
+    struct smaps_block block = {.size = 0};
     struct eye eye;
+    char line[PATH_MAX + 128];
+    struct rrs_mapping mapping;
     RRS_TRY(open_eye(request, &eye));
     _cleanup_fclose_ FILE *file = fopen(request->source, "re");
     if (!file)
         return rrs_error_os(errno, request->source, "cannot open");
-    char line[PATH_MAX + 128];
-    struct rrs_mapping mapping = {0};
-    bool ours = false;
     while (fgets(line, sizeof line, file)) {
+        size_t length = strlen(line);
         if (rrs_maps_parse(line, &mapping)) {
-            rrs_addr end = mapping.end;
-            ours = is_ours(&eye, &mapping);
-            show_first_part(&eye, &mapping);
-            mapping.end = end;
-            if (!ours)
-                write_head(out, &mapping);
-        } else if (!ours && !strncmp(line, "VmFlags:", 8)) {
-            write_flags(out, line, mapping.prot);
-        } else if (!ours) {
-            fputs(line, out);
+            flush_block(&block, &eye, out);
+            block.mapping = mapping;
+        } else if (block.size + length < sizeof block.text) {
+            memcpy(block.text + block.size, line, length + 1);
+            block.size += length;
         }
     }
+    flush_block(&block, &eye, out);
     return NULL;
 }
