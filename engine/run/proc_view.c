@@ -154,7 +154,7 @@ struct rrs_error *rrs_proc_view_exchange(struct rrs_session *session, struct rrs
     const struct view *view = view_named(path);
     const struct rrs_task *subject = view ? subject_of(session, path, source) : NULL;
     unsigned long flags = subject ? flags_of(task, fd) : O_PATH;
-    if (flags & O_PATH)
+    if (flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY)
         return NULL;
     const struct rrs_proc_request request = {session, task, subject, source};
     _cleanup_free_ char *text = NULL;
