@@ -116,8 +116,6 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
     struct rrs_source_context context = {
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
-    if (!rrs_translate_has_room(&module->cache))
-        rrs_space_flush_module(session, module);
     if (module->private)
         task->space->fetch_size = 0; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
@@ -142,6 +140,10 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
     int64_t app = (int64_t)(app_pc - attachment->base);
     struct rrs_block *block = rrs_code_cache_block_at(cache, app);
     if (!block || (indirect && !block->indirect_entry)) {
+        if (!rrs_translate_has_room(cache)) {
+            RRS_TRY(rrs_space_enlarge(session, task, app_pc, &attachment));
+            cache = &attachment->module->cache;
+        }
         RRS_TRY(translate(session, task, attachment, app_pc, indirect));
         block = rrs_code_cache_block_at(cache, app);
     } else if (indirect) {

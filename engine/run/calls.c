@@ -6,6 +6,7 @@
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
-enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_REFUSE };
+enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_EVENT, CLASS_REFUSE };
 
 struct call {
     struct rrs_session *session;
@@ -226,7 +227,8 @@ static const struct call_row rows[512] = {
 #define NEVER(name)          [SYS_##name] = {.class = CLASS_NEVER},
 #define HOOK(name, hook)     [SYS_##name] = {CLASS_HOOK, 0, enter_##hook, leave_##hook, NULL},
 #define VIRTUAL(name)        [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
-#define EXEC(name)           [SYS_##name] = {CLASS_HOOK, 0, enter_none, leave_none, rrs_virtual_##name},
+#define EVENT(name)          [SYS_##name] = {.class = CLASS_EVENT},
+#define EXEC(name)           [SYS_##name] = {.class = CLASS_EVENT, .answer = rrs_virtual_##name},
 #define OPEN(name, argument) [SYS_##name] = {CLASS_MAY, argument, NULL, leave_open, NULL},
 #define REFUSE(name)         [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
@@ -234,6 +236,7 @@ static const struct call_row rows[512] = {
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
+#undef EVENT
 #undef EXEC
 #undef OPEN
 #undef REFUSE
@@ -330,6 +333,16 @@ static bool is_alone(const struct rrs_session *session)
     return session->tasks && !session->tasks->next;
 }
 
+/* Waits for the end of a call that cannot sleep, before anything else is looked at. */
+static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_task *task)
+{
+    int status;
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0));
+    RRS_TRY(rrs_task_wait(task, &status));
+    assert(status >> 8 == RRS_STATUS_SYSCALL_STOP && "a call that cannot sleep was interrupted");
+    return rrs_handle_call_exit(session, task);
+}
+
 struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
                                   struct user_regs_struct *regs)
 {
@@ -364,6 +377,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                                (row->class == CLASS_MAY && is_alone(session) && !task->opens_view));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    if (row->class == CLASS_HOOK)
+        return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;
@@ -375,6 +390,18 @@ static bool was_interrupted(uint64_t result)
     /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: include/linux/errno.h */
     return result == (uint64_t)-512 || result == (uint64_t)-513 || result == (uint64_t)-514 ||
            result == (uint64_t)-516;
+}
+
+/*
+ * The kernel will make the call again, by the instruction in front of the task's PC: the runtime's,
+ * which stays, and not the one in a code cache, which may be gone by then.
+ */
+static struct rrs_error *restart_from_runtime(struct rrs_task *task, struct user_regs_struct *regs)
+{
+    enum { SYSCALL_BYTES = 2 };
+    task->call_shadow = task->space->call_insn + SYSCALL_BYTES;
+    regs->rip = task->call_shadow;
+    return rrs_ptrace_set_regs(task->tid, regs);
 }
 
 struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_task *task)
@@ -389,6 +416,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     }
     if (was_interrupted(regs.rax)) {
         /* A signal's stop comes next, or the call's seccomp stop again. */
+        RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
     struct user_regs_struct app = behind_call(task, &regs);

@@ -285,6 +285,7 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
                                             int status)
 {
     if (session->runner == task && !task->in_call) {
+        RRS_TRY(rrs_state_rewind_site(task));
         rrs_session_settle(session, false);
         task->frozen_cells = *task->space->table->cells;
         task->state = RRS_TASK_FROZEN;

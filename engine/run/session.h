@@ -106,8 +106,9 @@ struct rrs_task {
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
-    rrs_addr alone_pc; /* app PC of the instruction in the scratch slot */
-    bool job_stopped;  /* in a job control stop */
+    rrs_addr natural_pc; /* the app PC that is at fault, if `natural` */
+    rrs_addr alone_pc;   /* app PC of the instruction in the scratch slot */
+    bool job_stopped;    /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_virtual virtual;

@@ -15,6 +15,11 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_attach(struct rrs_session *session,
                                                   const struct rrs_region *region, rrs_addr pc,
                                                   struct rrs_attachment **attachment);
 
+/** Makes room in a cache that is full, for the code at `pc`: all that it held is forgotten. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_enlarge(struct rrs_session *session,
+                                                   struct rrs_task *task, rrs_addr pc,
+                                                   struct rrs_attachment **attachment);
+
 /** Takes attachment number `index` away, and its mapping with it. */
 RRS_MUST_CHECK struct rrs_error *rrs_space_detach(struct rrs_session *session,
                                                   struct rrs_task *task, uint32_t index);
