@@ -115,6 +115,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_set_code(struct rrs_session *session,
 /** Whether any page of [start, end) is code for the program. */
 bool rrs_space_has_code(const struct rrs_address_space *space, rrs_addr start, rrs_addr end);
 
+/** Whether a write to the page of `address` would meet a guard. */
+bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address);
+
 /**
  * Lifts the write guards in [start, end) and drops the blocks there; `*any` says if there were any.
  * `faulted`: a write met one, which counts against the page.

@@ -3,6 +3,7 @@
 #include "engine/run/calls.h"
 
 #include "engine/run/proc_view.h"
+#include "engine/run/cut_calls.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -176,13 +177,12 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
 static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    uint64_t action[2]; /* handler, flags: Linux v6.1 include/linux/signal_types.h sigaction */
+    struct rrs_disposition action;
     (void)result;
     if (!asked->rsi || asked->rdi < 1 || asked->rdi > 64)
         return NULL;
-    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, action, sizeof action));
-    call->task->process->signals[asked->rdi] =
-        (struct rrs_disposition){.handler = action[0], .flags = action[1]};
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, &action, sizeof action));
+    call->task->process->signals[asked->rdi] = action;
     return NULL;
 }
 
@@ -363,6 +363,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (answer.given)
             return finish_at_once(&call, answer.result);
     }
+    if (!again)
+        rrs_cut_call_begin(task);
     task->in_call = true;
     if (row->enter && !again) {
         struct user_regs_struct before = *regs;
@@ -419,7 +421,12 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
+    bool again;
+    RRS_TRY(rrs_cut_call_again(session, task, &regs, false, &again));
+    if (again)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     struct user_regs_struct app = behind_call(task, &regs);
+    rrs_cut_call_finish(task, &app);
     if (row->leave && regs.rax < (uint64_t)-4095)
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)
