@@ -2,6 +2,7 @@
 /* The program's system calls: who sleeps, and what they change that the engine knows about. */
 #include "engine/run/calls.h"
 
+#include "engine/run/code_calls.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -64,6 +65,10 @@ static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/fd/%d", call->task->tid, (int)asked->r8);
         rrs_region_set_file(&region, path, asked->r9);
+        if (region.from_file && rrs_code_file_has_writer(path)) {
+            region.from_file = false;
+            region.changes_unseen = true;
+        }
     }
     return rrs_space_set_code(call->session, call->task, result, end, &region);
 }
@@ -133,14 +138,14 @@ static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     const struct rrs_region *before = rrs_space_region_at(call->task->space, asked->rdi);
+    rrs_addr end = result + page_up(asked->rdx);
     if (!before)
-        return NULL;
-    struct rrs_region region = {.writable = before->writable,
-                                .changes_unseen = before->changes_unseen};
+        return rrs_space_set_code(call->session, call->task, result, end, NULL);
+    struct rrs_region region = *before;
+    region.file_offset += asked->rdi - before->start;
     RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
                                asked->rdi + page_up(asked->rsi), NULL));
-    return rrs_space_set_code(call->session, call->task, result, result + page_up(asked->rdx),
-                              &region);
+    return rrs_space_set_code(call->session, call->task, result, end, &region);
 }
 
 static struct rrs_error *enter_shmat(struct call *call)
@@ -287,6 +292,7 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
 {
     struct call call = {session, task, regs};
     bool again = task->in_call;
+    enum rrs_code_concern concern = RRS_CODE_BY_CLASS;
     if (!again)
         task->call = (int)regs->orig_rax;
     const struct call_row *row = row_of(task->call);
@@ -303,9 +309,13 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
             RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     }
     RRS_TRY(unguard_outputs(&call));
+    if (!again)
+        concern = rrs_code_concern(session, task, &task->call_regs);
+    task->call_watched = again ? task->call_watched : concern == RRS_CODE_WATCHED;
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
-    bool one_stop = !again && (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
-                               (row->class == CLASS_MAY && is_alone(session)));
+    bool one_stop = !again && !task->call_watched &&
+                    (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
+                     concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     task->state = RRS_TASK_IN_SYSCALL;
@@ -347,6 +357,11 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         /* A signal's stop comes next, or the call's seccomp stop again. */
         RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    }
+    if (task->call_watched) {
+        uint64_t result = regs.rax;
+        RRS_TRY(rrs_code_call_done(session, task, &result));
+        regs.rax = result;
     }
     struct user_regs_struct app = behind_call(task, &regs);
     if (row->leave && regs.rax < (uint64_t)-4095)
