@@ -49,6 +49,8 @@ static int report_exec_failure(struct rrs_error *error, const char *program)
         print_error("%s: command not found (no such program in any folder of PATH)", program);
     else if (error->code == RRS_ERROR_UNSUPPORTED)
         print_error("%s: cannot execute: %s", program, error->message);
+    else if (error->os_errno == ENOEXEC)
+        print_error("%s: cannot execute binary file: %s", program, strerror(ENOEXEC));
     else
         print_error("%s: %s (execve refused it)", program, strerror(error->os_errno));
     rrs_error_destroy(error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/run/space_internal.h"
 
+#include "engine/run/descriptors.h"
 #include "engine/run/remote.h"
 #include "engine/tracee/maps.h"
 
@@ -95,11 +96,9 @@ void rrs_space_flush_module(struct rrs_session *session, struct rrs_module *modu
 
 static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task *task)
 {
-    enum { PATH_IN_CELLS = 2048 };
     struct rrs_address_space *space = task->space;
     int64_t fd;
-    RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_CELLS + PATH_IN_CELLS,
-                                &fd));
+    RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
@@ -225,7 +224,7 @@ struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_tas
         rrs_lookup_table_clear(&session->pool, space->table);
         rrs_space_fill_table(session, space);
     }
-    return region && !region->from_file ? rrs_space_trace_calls(session, task) : NULL;
+    return region && !region->from_file ? rrs_space_trace_all_calls(session, task) : NULL;
 }
 
 /* --- beginning --- */
@@ -301,14 +300,14 @@ static struct rrs_error *hide_vdso(struct rrs_task *task)
 static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_task *task,
                                      uint32_t base)
 {
-    enum { BELOW_STACK = 1024, PATH_BYTES = 64 };
+    enum { BELOW_STACK = 1024 };
     struct rrs_address_space *space = task->space;
-    rrs_addr path_at = task->regs.rsp - BELOW_STACK;
-    uint8_t before[PATH_BYTES];
+    rrs_addr scratch = task->regs.rsp - BELOW_STACK;
+    uint8_t before[RRS_GIVE_SCRATCH_BYTES];
     int64_t fd;
-    RRS_TRY(rrs_tracee_read_all(task->tid, path_at, before, sizeof before));
-    RRS_TRY(rrs_space_open_pool(session, task, path_at, &fd));
-    RRS_TRY(rrs_tracee_write(task->tid, path_at, before, sizeof before));
+    RRS_TRY(rrs_tracee_read_all(task->tid, scratch, before, sizeof before));
+    RRS_TRY(rrs_space_open_pool(session, task, scratch, &fd));
+    RRS_TRY(rrs_tracee_write(task->tid, scratch, before, sizeof before));
     uint64_t common = session->common.offset;
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_SESSION, PAGE,
                           PROT_READ | PROT_WRITE, common));

@@ -35,14 +35,12 @@ static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool 
     return rrs_task_resume(x->session, x->task, indirect);
 }
 
-static struct rrs_error *handle_miss(struct exit_context *x, bool keep_flags)
+static struct rrs_error *handle_miss(struct exit_context *x)
 {
     rrs_addr target = x->regs.rcx;
     x->session->counters.stops_miss++;
     rrs_session_settle(x->session, false);
     rrs_state_behind_lookup(x->task, &x->regs);
-    if (!keep_flags)
-        x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
     return go_on_at(x, target, true);
 }
 
@@ -74,7 +72,7 @@ static struct rrs_error *run_to_transfer(struct exit_context *x, const struct rr
             continue;
         siginfo_t info;
         error = rrs_ptrace_get_siginfo(x->task->tid, &info);
-        if (!error && info.si_code > 0) { /* raised by the code itself */
+        if (!error && rrs_signal_is_raised(&info)) {
             *arrived = false;
             break;
         }
@@ -266,9 +264,7 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;
-    if (id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP)
-        return handle_miss(&x, id == RRS_FIXED_EXIT_MISS_KEEP);
-    return dispatch(&x);
+    return id == RRS_FIXED_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
 }
 
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
@@ -313,7 +309,7 @@ struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *ta
             continue;
         siginfo_t info;
         RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
-        *faulted = info.si_code > 0;
+        *faulted = rrs_signal_is_raised(&info);
         if (*faulted)
             return NULL;
         rrs_task_hold_signal(task, &info);

@@ -10,6 +10,7 @@
 
 #include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
+#include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
 #include "engine/tracee/ptrace.h"
 #include "engine/tracee/shared_pool.h"
@@ -110,6 +111,7 @@ struct rrs_task {
     bool job_stopped;    /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
+    struct rrs_virtual virtual;
     struct rrs_task *next;
 };
 
@@ -122,6 +124,7 @@ struct rrs_task_report {
 struct rrs_session {
     struct rrs_session_options options;
     struct rrs_counters counters;
+    struct rrs_cpus cpus;
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
     uint64_t slice_left;            /* ticks until the runner has to give way */

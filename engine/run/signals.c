@@ -42,7 +42,7 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     }
 }
 
-static bool raised_by_code(const siginfo_t *info)
+bool rrs_signal_is_raised(const siginfo_t *info)
 {
     switch (info->si_signo) {
     case SIGSEGV:
@@ -263,6 +263,12 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     task->in_call = false;
     if (session->runner == task)
         rrs_session_settle(session, false);
+    bool calls_made = false;
+    task->regs = app;
+    if (disposition == CAUGHT)
+        RRS_TRY(make_room_for_frame(session, task, &calls_made));
+    if (calls_made) /* they used up the signal's own stop */
+        RRS_TRY(reach_delivery_stop(task, info->si_signo));
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
@@ -273,12 +279,14 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     session->counters.stops_signal++;
     RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
-    if (raised_by_code(&info))
+    if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     rrs_task_hold_signal(task, &info);
-    if (session->runner == task)
+    if (session->runner == task) {
+        RRS_TRY(rrs_state_rewind_site(task));
         rrs_clock_expire(&session->clock); /* to its next tick instruction */
+    }
     return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
 }

@@ -6,18 +6,16 @@
  */
 #include "engine/run/space_internal.h"
 
+#include "engine/run/descriptors.h"
 #include "engine/run/remote.h"
 #include "engine/tracee/maps.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 enum { MEBIBYTE = 1 << 20 };
 
@@ -157,13 +155,9 @@ static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, bool
 /* --- mapping --- */
 
 struct rrs_error *rrs_space_open_pool(struct rrs_session *session, struct rrs_task *task,
-                                      rrs_addr path_at, int64_t *fd)
+                                      rrs_addr scratch, int64_t *fd)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), session->pool.fd);
-    RRS_TRY(rrs_tracee_write(task->tid, path_at, path, strlen(path) + 1));
-    return rrs_remote_call_ok(session, task, "opening the shared memory", SYS_open,
-                              RRS_ARGUMENTS(path_at, O_RDWR | O_CLOEXEC), fd);
+    return rrs_give_descriptor(session, task, session->pool.fd, O_RDWR, scratch, fd);
 }
 
 struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *task, int64_t fd,
@@ -179,10 +173,8 @@ struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *ta
 static struct rrs_error *map_cache(struct rrs_session *session, struct rrs_task *task,
                                    const struct rrs_module *module, rrs_addr at, bool *taken)
 {
-    enum { PATH_IN_CELLS = 2048 };
     int64_t fd, result;
-    RRS_TRY(rrs_space_open_pool(session, task,
-                                task->space->runtime + RRS_RUNTIME_CELLS + PATH_IN_CELLS, &fd));
+    RRS_TRY(rrs_space_open_pool(session, task, task->space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_remote_call(session, task, SYS_mmap,
                             RRS_ARGUMENTS(at, module->piece.size, PROT_READ | PROT_EXEC,
                                           MAP_SHARED | MAP_FIXED_NOREPLACE, (uint64_t)fd,

@@ -75,6 +75,23 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     return true;
 }
 
+struct rrs_error *rrs_state_rewind_site(struct rrs_task *task)
+{
+    struct user_regs_struct regs;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, regs.rip);
+    if (!attachment)
+        return NULL;
+    uint32_t at = (uint32_t)(regs.rip - attachment->shadow);
+    struct rrs_block *block = rrs_code_cache_block_of_shadow(&attachment->module->cache, at);
+    if (!block || !block->ticks || at <= block->shadow + block->site ||
+        at >= block->shadow + block->pending_from)
+        return NULL;
+    regs.rip = attachment->shadow + block->shadow + block->site;
+    regs.rcx = task->space->table->cells->lookup_rcx; /* kept there by the site's first step */
+    return rrs_ptrace_set_regs(task->tid, &regs);
+}
+
 void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
                     const struct user_regs_struct *regs)
 {

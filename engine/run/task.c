@@ -49,6 +49,7 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
         session->last_runner = NULL;
     while (task->held)
         drop_held(task, &task->held);
+    rrs_virtual_deinit(&task->virtual);
     rrs_space_release(session, task->space);
     if (task->process && --task->process->tasks == 0)
         task->process->ended = true;

@@ -27,6 +27,7 @@ struct rrs_block {
     uint32_t map; /* place of its PC map in `maps` */
     uint16_t map_bytes;
     bool ticks;            /* its last instruction is a tick instruction: */
+    uint16_t site;         /*   where its site begins */
     uint16_t pending_from; /*   from this shadow byte on one tick is pending */
     uint16_t site_end;     /*   where execution goes on after the site */
     uint16_t transfer;     /*   shadow byte where the tick instruction begins */

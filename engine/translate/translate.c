@@ -185,11 +185,6 @@ static int64_t lookup_of(const struct request *r)
     return r->cache->shadow_base + r->cache->prologue.lookup;
 }
 
-static int64_t lookup_keep_of(const struct request *r)
-{
-    return r->cache->shadow_base + r->cache->prologue.lookup_keep;
-}
-
 static int64_t exit_common_of(const struct request *r)
 {
     return r->cache->shadow_base + r->cache->prologue.exit_common;
@@ -217,8 +212,10 @@ static void emit_site(struct request *r, struct rrs_block *block, bool flags_dea
 {
     int64_t pending_from;
     int64_t start = r->cache->shadow_base + block->shadow;
+    uint16_t site = (uint16_t)(r->e.here - start);
     uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, next_cell(r), &pending_from);
     block->ticks = true;
+    block->site = site;
     block->pending_from = (uint16_t)(pending_from - start);
     block->site_end = (uint16_t)(r->e.here - start);
     uint32_t index = (uint32_t)(block - r->cache->blocks);
@@ -280,11 +277,11 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
         emit_direct_call(r, insn, next);
         break;
     case RRS_INSN_RET:
-        rrs_lower_ret(&r->e, insn, lookup_keep_of(r), &r->map);
+        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
         break;
     case RRS_INSN_JMP_INDIRECT:
     case RRS_INSN_CALL_INDIRECT:
-        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), lookup_keep_of(r), &r->map))
+        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), &r->map))
             emit_exit(r, RRS_EXIT_REFUSED, app, insn);
         break;
     case RRS_INSN_SYSCALL:
@@ -441,8 +438,7 @@ static void emit_stubs(struct request *r)
         if (filled)
             continue; /* the target got its shadow code within this trace */
         rrs_patch_rel32(stub->displacement, at, r->e.here);
-        if (stub->far &&
-            rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_keep_of(r)))
+        if (stub->far && rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_of(r)))
             continue;
         if (stub->rcx_in_cell)
             rrs_lower_exit_with_rcx(&r->e, stub->exit, exit_common_of(r));

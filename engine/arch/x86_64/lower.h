@@ -19,15 +19,13 @@
 struct rrs_prologue {
     uint32_t exit_common;  /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_syscall; /* its system call instruction: the next PC tells an exit */
-    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells; flags dead */
-    uint32_t lookup_keep;  /* the same; the flags are kept */
+    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells */
     uint32_t bytes;
 };
 
 /* Exits that every cache has; all others have higher numbers. */
 enum rrs_fixed_exit {
-    RRS_FIXED_EXIT_MISS,      /* a lookup found nothing; the flags are dead */
-    RRS_FIXED_EXIT_MISS_KEEP, /* a lookup found nothing; the flags are the program's */
+    RRS_FIXED_EXIT_MISS, /* a lookup found nothing */
     RRS_FIXED_EXIT_STOP,
     RRS_FIXED_EXIT_ALONE,
     RRS_FIXED_EXITS,
@@ -60,15 +58,15 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
 
 /** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
                    struct rrs_map_writer *map);
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map);
+                        int64_t lookup, struct rrs_map_writer *map);
 void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
                         struct rrs_map_writer *map);
 
 /** A direct jump to another cache, flags kept. False if the target is out of reach. */
-bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep);
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup);
 
 /** Where lookups enter a block: takes rcx and rdx back from their cells. */
 void rrs_lower_indirect_entry(struct rrs_emitter *e);
