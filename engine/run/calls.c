@@ -253,6 +253,58 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
     return rrs_task_resume(call->session, call->task, false);
 }
 
+/*
+ * How many of a call's arguments may name memory that the kernel writes to; the registers behind
+ * them hold whatever the program left there. Only calls that code generators often make are told
+ * apart: any other may write by each of its six.
+ */
+static int output_arguments(int number)
+{
+    switch (number) {
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_writev:
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_madvise:
+    case SYS_brk:
+    case SYS_open:
+    case SYS_openat:
+    case SYS_close:
+    case SYS_getpid:
+    case SYS_gettid:
+    case SYS_tgkill:
+    case SYS_kill:
+    case SYS_sched_yield:
+        return 0;
+    case SYS_futex:
+    case SYS_time:
+    case SYS_pipe:
+    case SYS_uname:
+    case SYS_sysinfo:
+        return 1;
+    case SYS_clock_gettime:
+    case SYS_clock_getres:
+    case SYS_gettimeofday:
+    case SYS_getrusage:
+    case SYS_nanosleep:
+    case SYS_fstat:
+    case SYS_stat:
+    case SYS_lstat:
+        return 2;
+    case SYS_read:
+    case SYS_poll:
+    case SYS_getrandom:
+    case SYS_getdents64:
+    case SYS_fcntl:
+        return 3;
+    default:
+        return 6;
+    }
+}
+
 /* Pages that hold code are read-only while they do: no output of the call may meet one. */
 static struct rrs_error *unguard_outputs(struct call *call)
 {
@@ -261,14 +313,15 @@ static struct rrs_error *unguard_outputs(struct call *call)
     enum { LEAST = 4096, MOST = 1 << 30 };
     bool any, changed = false;
     uint64_t longest = LEAST;
-    if (!call->task->space->guarded_count)
+    int count = output_arguments(call->task->call);
+    if (!call->task->space->guarded_count || !count)
         return NULL;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         if (values[i] > longest && values[i] <= MOST)
             longest = values[i];
     struct user_regs_struct saved = *r;
     call->task->at_call = true;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         if (values[i] > MOST || values[i] >= LEAST) {
             RRS_TRY(rrs_space_unguard(call->session, call->task, values[i], values[i] + longest,
                                       false, &any));

@@ -91,24 +91,35 @@ struct rrs_error *rrs_space_trace_all_calls(struct rrs_session *session, struct 
                               NULL);
 }
 
+/* Whether the page at `address` is to be guarded and is not yet; it counts as guarded then. */
+static bool begin_guard(struct rrs_address_space *space, rrs_addr address)
+{
+    const struct rrs_region *region = rrs_space_region_at(space, address);
+    if (!region || !region->writable || region->changes_unseen)
+        return false;
+    struct rrs_code_page *page = find_page(space, address);
+    if (!page)
+        page = add_page(space, address);
+    if (page->guarded || page->checked)
+        return false;
+    page->guarded = true;
+    space->guarded_count++;
+    return true;
+}
+
 struct rrs_error *rrs_space_guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
                                   rrs_addr to)
 {
-    struct rrs_address_space *space = task->space;
     RRS_TRY(rrs_space_trace_all_calls(session, task));
-    for (rrs_addr address = from & ~(rrs_addr)(PAGE - 1); address < to; address += PAGE) {
-        const struct rrs_region *region = rrs_space_region_at(space, address);
-        if (!region || !region->writable || region->changes_unseen)
-            continue;
-        struct rrs_code_page *page = find_page(space, address);
-        if (!page)
-            page = add_page(space, address);
-        if (page->guarded || page->checked)
-            continue;
-        page->guarded = true;
-        space->guarded_count++;
-        RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
-                                   RRS_ARGUMENTS(address, PAGE, PROT_READ), NULL));
+    from &= ~(rrs_addr)(PAGE - 1);
+    while (from < to) {
+        rrs_addr end = from;
+        while (end < to && begin_guard(task->space, end))
+            end += PAGE;
+        if (end > from)
+            RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
+                                       RRS_ARGUMENTS(from, end - from, PROT_READ), NULL));
+        from = end + PAGE; /* the page at `end` is none to guard */
     }
     return NULL;
 }
