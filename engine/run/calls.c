@@ -235,6 +235,8 @@ void rrs_calls_fill_classes(uint8_t classes[65536])
 
 /* --- entry and exit --- */
 
+enum { SYSCALL_BYTES = 2 };
+
 static struct user_regs_struct behind_call(const struct rrs_task *task,
                                            const struct user_regs_struct *regs)
 {
@@ -331,10 +333,14 @@ static struct rrs_error *unguard_outputs(struct call *call)
         call->task->at_call = false;
         return NULL;
     }
-    /* The stop was used up by injected calls: make the program's call again, to stop there. */
+    /*
+     * The stop was used up by injected calls: make the program's call again, to stop there. By the
+     * runtime's instruction, since the code that made it may be what was dropped.
+     */
     int status;
     struct user_regs_struct again = saved;
-    again.rip = call->task->call_shadow - 2;
+    again.rip = call->task->space->call_insn;
+    call->task->call_shadow = again.rip + SYSCALL_BYTES;
     again.rax = saved.orig_rax;
     again.orig_rax = (uint64_t)-1;
     RRS_TRY(rrs_ptrace_set_regs(call->task->tid, &again));
@@ -406,7 +412,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         concern = rrs_code_concern(session, task, &task->call_regs);
     task->call_watched = again ? task->call_watched : concern == RRS_CODE_WATCHED;
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
-    bool one_stop = !again && !task->call_watched &&
+    bool comes_back = task->call_shadow != task->space->call_insn + SYSCALL_BYTES;
+    bool one_stop = !again && !task->call_watched && comes_back &&
                     (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
@@ -432,7 +439,6 @@ static bool was_interrupted(uint64_t result)
  */
 static struct rrs_error *restart_from_runtime(struct rrs_task *task, struct user_regs_struct *regs)
 {
-    enum { SYSCALL_BYTES = 2 };
     task->call_shadow = task->space->call_insn + SYSCALL_BYTES;
     regs->rip = task->call_shadow;
     return rrs_ptrace_set_regs(task->tid, regs);
