@@ -321,6 +321,24 @@ static void emit_check(struct request *r, const struct fetched *f)
                  (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
 }
 
+/* A return whose site has no place where the flags are dead. */
+static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
+                             struct rrs_block *block)
+{
+    int64_t start = r->cache->shadow_base + block->shadow;
+    uint32_t index = (uint32_t)(block - r->cache->blocks);
+    struct rrs_fused_site site = {
+        .cell = next_cell(r),
+        .exit_id = rrs_code_cache_add_exit(
+            r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app}),
+        .exit_common = exit_common_of(r),
+    };
+    block->ticks = true;
+    block->site = block->site_end = block->transfer;
+    rrs_lower_ticking_ret(&r->e, insn, lookup_of(r), &site, &r->map);
+    block->pending_from = (uint16_t)(site.pending_from - start);
+}
+
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
 {
     const struct rrs_insn *last = &f->insns[f->count - 1];
@@ -331,12 +349,16 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
         emit_check(r, f);
     for (uint32_t i = 0; i < f->count; i++) {
         const struct rrs_insn *insn = &f->insns[i];
-        if (i == site)
+        bool fused = insn == last && insn->kind == RRS_INSN_RET && i == site && !flags_dead;
+        if (i == site && !fused)
             emit_site(r, block, flags_dead);
         if (insn == last) {
             block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
             block->transfer_app = (uint16_t)(app - f->app);
-            emit_last(r, insn, app);
+            if (fused)
+                emit_ticking_ret(r, insn, block);
+            else
+                emit_last(r, insn, app);
         } else if (!rrs_lower_plain(&r->e, insn, app + insn->length, &r->map)) {
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         }

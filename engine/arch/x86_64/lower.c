@@ -295,6 +295,11 @@ static uint8_t *emit_open_rel32(struct rrs_emitter *e)
     return displacement;
 }
 
+static uint32_t rest_cell(uint32_t number)
+{
+    return RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest) + 8 * number;
+}
+
 /* sub qword [cell], 1; js stub */
 static uint8_t *emit_tick_dead(struct rrs_emitter *e, uint32_t cell, int64_t *pending_from)
 {
@@ -324,8 +329,7 @@ static uint8_t *emit_tick_live(struct rrs_emitter *e, uint32_t cell, int64_t *pe
 uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, uint32_t cell,
                         int64_t *pending_from)
 {
-    uint32_t at =
-        RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest) + 8 * cell;
+    uint32_t at = rest_cell(cell);
     return flags_dead ? emit_tick_dead(e, at, pending_from) : emit_tick_live(e, at, pending_from);
 }
 
@@ -364,11 +368,9 @@ void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map
     rrs_map_state(map, e->out, 0);
 }
 
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
-                   struct rrs_map_writer *map)
+/* rcx stands in its cell. */
+static void emit_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup)
 {
-    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
     EMIT(e, 0x59); /* pop rcx */
     if (insn->ret_bytes) {
         EMIT(e, 0x48, 0x8d, 0xa4, 0x24); /* lea rsp, [rsp + n] */
@@ -377,6 +379,34 @@ void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t l
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
     rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
     emit_lookup(e, lookup);
+}
+
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                   struct rrs_map_writer *map)
+{
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    emit_ret(e, insn, lookup);
+}
+
+void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                           struct rrs_fused_site *site, struct rrs_map_writer *map)
+{
+    uint32_t cell = rest_cell(site->cell);
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    rrs_emit_load_cell(e, RCX, cell);
+    EMIT(e, 0xe3, 0); /* jrcxz expired */
+    uint8_t *expired = e->out - 1;
+    EMIT(e, 0x48, 0x8d, 0x49, 0xff); /* lea rcx, [rcx - 1] */
+    rrs_emit_store_cell(e, RCX, cell);
+    site->pending_from = e->here;
+    emit_ret(e, insn, lookup);
+    *expired = (uint8_t)(e->out - expired - 1);
+    EMIT(e, 0x48, 0xc7, 0x04, 0x25); /* mov qword [cell], -1 */
+    rrs_emit_u32(e, e->runtime + cell);
+    rrs_emit_u32(e, 0xffffffff);
+    rrs_lower_exit_with_rcx(e, site->exit_id, site->exit_common);
 }
 
 /* The instruction's operand, loaded into rcx: its prefixes and ModRM with the opcode of mov r, r/m.

@@ -57,6 +57,18 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 /** Pushes the app return address of a direct call. */
 void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
 
+/* What a site is made of that is one with its transfer. */
+struct rrs_fused_site {
+    uint32_t cell;    /* counts in this one */
+    uint32_t exit_id; /* where it leaves shadow code */
+    int64_t exit_common;
+    int64_t pending_from; /* out: from here on one tick is pending */
+};
+
+/** A tick site that keeps the flags and the return behind it, which share their handling of rcx. */
+void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                           struct rrs_fused_site *site, struct rrs_map_writer *map);
+
 /** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
 void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
                    struct rrs_map_writer *map);
