@@ -31,7 +31,14 @@ const char *commands_nearest(const char *name);
 /** Prints the general help: usage and one line per command. */
 void commands_print_help(void);
 
+int command_check(int argc, char **argv);
+int command_du(int argc, char **argv);
+int command_events(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
+int command_info(int argc, char **argv);
+int command_ls(int argc, char **argv);
+int command_mv(int argc, char **argv);
+int command_rm(int argc, char **argv);
 
 #endif

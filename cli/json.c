@@ -34,11 +34,9 @@ static void begin_value(struct json *json, const char *name)
 {
     if (json->depth > 0) {
         bool *has_members = &json->has_members[json->depth - 1];
-        if (*has_members)
-            putc(',', json->stream);
+        bool is_top = json->depth == 1;
+        fputs(*has_members ? is_top ? ",\n" : ", " : is_top ? "\n" : "", json->stream);
         *has_members = true;
-        if (json->depth == 1)
-            putc('\n', json->stream);
     }
     if (name) {
         write_quoted(json->stream, name, strlen(name));

@@ -15,6 +15,13 @@
 static const struct command commands[] = {
     /* name, summary, function */
     {"count", "run a program and count its ticks", command_count},
+    {"ls", "list the traces", command_ls},
+    {"info", "show what a trace says about its recording", command_info},
+    {"events", "print the events of a trace", command_events},
+    {"check", "read a whole trace and report damage", command_check},
+    {"du", "show the disk space that traces use", command_du},
+    {"mv", "rename a trace", command_mv},
+    {"rm", "delete traces", command_rm},
     {"help", "show the help of a command", command_help},
     {0},
 };
@@ -46,7 +53,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux: records a program once, replays it exactly.\n"
+           "Time-travel debugger for Linux. This version counts the ticks of programs and\n"
+           "manages traces; it does not record or replay yet.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)

@@ -201,5 +201,6 @@ bool options_parse(const struct usage *usage, int *argc, char **argv, int *exit_
     if (!count_is_right(usage, parser.arguments))
         return false;
     *argc = parser.arguments;
+    argv[*argc] = NULL; /* as in main: a command hands the rest to exec */
     return true;
 }

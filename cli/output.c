@@ -48,12 +48,20 @@ bool output_failed(void)
     return ferror(stdout);
 }
 
+/* stdio keeps no reason for an earlier failure, but writing one more byte fails for the same one.
+ */
+static void provoke_reason(void)
+{
+    clearerr(stdout);
+    putchar('\n');
+}
+
 int output_finish(int exit_code)
 {
     bool failed_before = ferror(stdout);
-    clearerr(stdout);
+    if (failed_before)
+        provoke_reason();
     errno = 0;
-    /* After a failure the rest is still in the buffer, and writing it again tells the reason. */
     if (fflush(stdout) == 0 && !failed_before)
         return exit_code;
     if (errno != EPIPE)

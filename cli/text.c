@@ -62,7 +62,7 @@ static void write_harmful(FILE *stream, uint32_t codepoint)
     else if (codepoint < 0x80)
         fprintf(stream, "\\x%02x", (unsigned)codepoint);
     else
-        fprintf(stream, "\\u{%x}", (unsigned)codepoint);
+        fprintf(stream, "\\u%04x", (unsigned)codepoint);
 }
 
 static void write_escaped(FILE *stream, const char *bytes, size_t size_bytes)

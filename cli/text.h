@@ -21,7 +21,7 @@ size_t text_decode_utf8(const char *bytes, size_t size_bytes, uint32_t *codepoin
 
 /**
  * Returns a copy in which control characters, marks that turn the direction of text, and bytes that
- * are not UTF-8 are written as \n, \t, \xHH or \u{HEX}, and a backslash as \\. The caller frees it;
+ * are not UTF-8 are written as \n, \t, \xHH or \uHHHH, and a backslash as \\. The caller frees it;
  * NULL if memory is out.
  */
 char *text_escape(const char *bytes, size_t size_bytes);

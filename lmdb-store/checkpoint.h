@@ -79,8 +79,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_checkpoint_builder_finish(
 
 /**
  * Deletes a checkpoint, and the pages and payload parts that no other one has: their room in the
- * file is used again (the file does not shrink). Waits until that is committed. Errors: NOT_FOUND,
- * BAD_TRACE, what made writing fail.
+ * file is used again (the file does not shrink). Waits until that is committed. Errors: NOT_FOUND;
+ * USAGE while a builder is open (it may have met pages that would go); BAD_TRACE; what made writing
+ * fail.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_checkpoint_delete(struct rrs_trace_writer *writer,
                                                        const struct rrs_checkpoint_place *place);
@@ -125,8 +126,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_checkpoint_read_payload(struct rrs_checkpoi
                                                              void *buffer);
 
 /**
- * Finds the first page of the set at or after (`space`, `address`), so that all pages are walked by
- * asking again behind the last one. `*found` is false if there is none. Error: BAD_TRACE.
+ * Finds the first page of the set that begins at or after (`space`, `address`). To walk all pages
+ * ask again with the address of the last one + 1. `*found` is false if there is none. Error:
+ * BAD_TRACE.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_checkpoint_find_page(struct rrs_checkpoint *checkpoint,
                                                           uint32_t space, uint64_t address,

@@ -3,6 +3,7 @@
 #include "lmdb-store/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,47 @@ struct rrs_error *rrs_error_path(enum rrs_error_code code, const char *path, con
     struct rrs_error *error = make(code, 0, path, format, arguments);
     va_end(arguments);
     return error;
+}
+
+static bool copy_string(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+struct rrs_error *rrs_error_copy(const struct rrs_error *error)
+{
+    struct rrs_error *copy = calloc(1, sizeof *copy);
+    if (!copy)
+        return &no_memory_error;
+    *copy = *error;
+    bool complete = copy_string(&copy->path, error->path);
+    complete &= copy_string(&copy->key, error->key);
+    complete &= copy_string(&copy->message, error->message);
+    if (complete)
+        return copy;
+    rrs_error_destroy(copy);
+    return &no_memory_error;
+}
+
+/* Out of memory, the error is better kept without the string than replaced. */
+static struct rrs_error *set_string(struct rrs_error *error, char **field, const char *value)
+{
+    if (error == &no_memory_error)
+        return error;
+    free(*field);
+    *field = value ? strdup(value) : NULL;
+    return error;
+}
+
+struct rrs_error *rrs_error_with_key(struct rrs_error *error, const char *key)
+{
+    return set_string(error, &error->key, key);
+}
+
+struct rrs_error *rrs_error_with_path(struct rrs_error *error, const char *path)
+{
+    return set_string(error, &error->path, path);
 }
 
 const char *rrs_error_code_name(enum rrs_error_code code)

@@ -46,24 +46,40 @@ struct rrs_error {
 };
 
 #define RRS_MUST_CHECK __attribute__((warn_unused_result))
+/* Tells the compiler that RRS_TRY always returns behind these. */
+#define RRS_NEVER_NULL __attribute__((returns_nonnull))
 
 /** Makes an error with a printf-style message. Never returns NULL (a static object if memory is
  * out). */
-RRS_MUST_CHECK struct rrs_error *rrs_error_create(enum rrs_error_code code, const char *format, ...)
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_create(enum rrs_error_code code,
+                                                                 const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /** Makes an OS error: the message becomes "TEXT: strerror(os_errno)". `path` may be NULL; it is
  * copied. */
-RRS_MUST_CHECK struct rrs_error *rrs_error_os(int os_errno, const char *path, const char *format,
-                                              ...) __attribute__((format(printf, 3, 4)));
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_os(int os_errno, const char *path,
+                                                             const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Makes an error about a file. `path` is copied. */
-RRS_MUST_CHECK struct rrs_error *rrs_error_path(enum rrs_error_code code, const char *path,
-                                                const char *format, ...)
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_path(enum rrs_error_code code,
+                                                               const char *path, const char *format,
+                                                               ...)
     __attribute__((format(printf, 3, 4)));
 
 /** The shared out-of-memory object. */
-RRS_MUST_CHECK struct rrs_error *rrs_error_no_memory(void);
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_no_memory(void);
+
+/** Makes an equal error of its own. `error` is not NULL. */
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_copy(const struct rrs_error *error);
+
+/** Sets the key of `error` to a copy of `key`, which may be NULL, and returns `error`. */
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_with_key(struct rrs_error *error,
+                                                                   const char *key);
+
+/** Sets the path of `error` to a copy of `path`, which may be NULL, and returns `error`. */
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_error_with_path(struct rrs_error *error,
+                                                                    const char *path);
 
 /** Frees `error`. NULL and the out-of-memory object are fine. */
 void rrs_error_destroy(struct rrs_error *error);

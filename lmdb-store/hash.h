@@ -36,6 +36,11 @@ void rrs_hasher_destroy(struct rrs_hasher *hasher);
 void rrs_hasher_digest(struct rrs_hasher *hasher, const void *data, size_t size_bytes,
                        struct rrs_hash *hash);
 
+/** The same in parts: begin, add any number of times, end. */
+void rrs_hasher_begin(struct rrs_hasher *hasher);
+void rrs_hasher_add(struct rrs_hasher *hasher, const void *data, size_t size_bytes);
+void rrs_hasher_end(struct rrs_hasher *hasher, struct rrs_hash *hash);
+
 /** Writes `hash` as 64 lower-case hexadecimal digits and a NUL. Returns `text`. */
 char *rrs_hash_format(const struct rrs_hash *hash, char text[RRS_HASH_TEXT_BYTES]);
 

@@ -39,7 +39,7 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
     }
     size_t count = pc + size < end ? size : end - pc;
     memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
-    if (region->writable) {
+    if (region->writable && !region->changes_unseen) {
         if (!source->saw_writable || pc < source->writable_from)
             source->writable_from = pc;
         if (!source->saw_writable || pc + count > source->writable_to)
@@ -53,7 +53,18 @@ static bool owns(void *context, int64_t app)
 {
     struct rrs_source_context *source = context;
     rrs_addr pc = source->attachment->base + (uint64_t)app;
-    return pc >= source->attachment->start && pc < source->attachment->end;
+    if (pc < source->attachment->start || pc >= source->attachment->end)
+        return false;
+    /* A file's code may lie within a window of anonymous code. */
+    const struct rrs_region *region =
+        source->attachment->module->private ? rrs_space_region_at(source->task->space, pc) : NULL;
+    return !region || !region->from_file || region->writable;
+}
+
+static bool changes_unseen(void *context, int64_t app)
+{
+    struct rrs_source_context *source = context;
+    return rrs_space_changes_unseen(source->task->space, source->attachment->base + (uint64_t)app);
 }
 
 static void add_indirect(void *context, int64_t app, uint32_t shadow)
@@ -66,11 +77,11 @@ static void add_indirect(void *context, int64_t app, uint32_t shadow)
 
 struct rrs_code_source rrs_space_source(struct rrs_source_context *context)
 {
-    return (struct rrs_code_source){read_code, owns, add_indirect, context};
+    return (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, context};
 }
 
 /* Other address spaces may still look up what a flush forgets: their tables go too. */
-static void flush_module(struct rrs_session *session, struct rrs_module *module)
+void rrs_space_flush_module(struct rrs_session *session, struct rrs_module *module)
 {
     rrs_code_cache_flush(&module->cache);
     session->counters.flushes++;
@@ -99,9 +110,6 @@ static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task 
                               RRS_ARGUMENTS((uint64_t)fd), NULL);
 }
 
-static struct rrs_error *guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
-                               rrs_addr to);
-
 static struct rrs_error *translate(struct rrs_session *session, struct rrs_task *task,
                                    struct rrs_attachment *attachment, rrs_addr pc, bool indirect)
 {
@@ -110,13 +118,13 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
     if (!rrs_translate_has_room(&module->cache))
-        flush_module(session, module);
+        rrs_space_flush_module(session, module);
     if (module->private)
         task->space->fetch_size = 0; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
                   indirect);
     if (context.saw_writable)
-        return guard(session, task, context.writable_from, context.writable_to);
+        return rrs_space_guard(session, task, context.writable_from, context.writable_to);
     return NULL;
 }
 
@@ -147,90 +155,6 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
 
 /* --- code that changes --- */
 
-static void guarded_add(struct rrs_address_space *space, rrs_addr page)
-{
-    uint32_t at = 0;
-    while (at < space->guarded_count && space->guarded[at] < page)
-        at++;
-    if (at < space->guarded_count && space->guarded[at] == page)
-        return;
-    if (space->guarded_count == space->guarded_room) {
-        space->guarded_room = space->guarded_room ? space->guarded_room * 2 : 64;
-        space->guarded = realloc(space->guarded, space->guarded_room * sizeof *space->guarded);
-        assert(space->guarded && "out of memory for guards");
-    }
-    memmove(&space->guarded[at + 1], &space->guarded[at],
-            (space->guarded_count - at) * sizeof *space->guarded);
-    space->guarded[at] = page;
-    space->guarded_count++;
-}
-
-static bool guarded_has(const struct rrs_address_space *space, rrs_addr page)
-{
-    for (uint32_t i = 0; i < space->guarded_count; i++)
-        if (space->guarded[i] == page)
-            return true;
-    return false;
-}
-
-static struct rrs_error *guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
-                               rrs_addr to)
-{
-    struct rrs_address_space *space = task->space;
-    for (rrs_addr page = from & ~(rrs_addr)(PAGE - 1); page < to; page += PAGE) {
-        const struct rrs_region *region = rrs_space_region_at(space, page);
-        if (!region || !region->writable || guarded_has(space, page))
-            continue;
-        guarded_add(space, page);
-        RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
-                                   RRS_ARGUMENTS(page, PAGE, PROT_READ), NULL));
-    }
-    return NULL;
-}
-
-/* Drops the blocks of private caches in [start, end). File caches hold what the file holds. */
-static void drop_blocks(struct rrs_session *session, struct rrs_address_space *space,
-                        rrs_addr start, rrs_addr end)
-{
-    for (uint32_t i = 0; i < space->attachment_count; i++) {
-        struct rrs_attachment *attachment = &space->attachments[i];
-        if (!attachment->module->private || attachment->start >= end || attachment->end <= start)
-            continue;
-        rrs_addr from = start > attachment->start ? start : attachment->start;
-        rrs_addr to = end < attachment->end ? end : attachment->end;
-        session->counters.invalidations +=
-            rrs_code_cache_drop(&attachment->module->cache, (int64_t)(from - attachment->base),
-                                (int64_t)(to - attachment->base));
-        if (!rrs_translate_has_room(&attachment->module->cache))
-            flush_module(session, attachment->module);
-    }
-}
-
-struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task *task,
-                                    rrs_addr start, rrs_addr end, bool *any)
-{
-    struct rrs_address_space *space = task->space;
-    *any = false;
-    start &= ~(rrs_addr)(PAGE - 1);
-    for (uint32_t i = 0; i < space->guarded_count;) {
-        rrs_addr page = space->guarded[i];
-        if (page < start || page >= end) {
-            i++;
-            continue;
-        }
-        space->guarded_count--;
-        memmove(&space->guarded[i], &space->guarded[i + 1],
-                (space->guarded_count - i) * sizeof *space->guarded);
-        *any = true;
-        drop_blocks(session, space, page, page + PAGE);
-        const struct rrs_region *region = rrs_space_region_at(space, page);
-        if (region && region->writable)
-            RRS_TRY(rrs_remote_call_ok(session, task, "lifting a guard", SYS_mprotect,
-                                       RRS_ARGUMENTS(page, PAGE, PROT_READ | PROT_WRITE), NULL));
-    }
-    return NULL;
-}
-
 /* A table that a fork left shared must not show one side's changes to the other. */
 static struct rrs_error *unshare_table(struct rrs_session *session, struct rrs_address_space *space)
 {
@@ -251,17 +175,10 @@ struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_tas
     struct rrs_address_space *space = task->space;
     bool had_code = rrs_space_has_code(space, start, end);
     space->fetch_size = 0;
-    for (uint32_t i = 0; i < space->guarded_count;) /* the new protection replaces the guard */
-        if (space->guarded[i] >= start && space->guarded[i] < end) {
-            space->guarded_count--;
-            memmove(&space->guarded[i], &space->guarded[i + 1],
-                    (space->guarded_count - i) * sizeof *space->guarded);
-        } else {
-            i++;
-        }
+    rrs_space_forget_pages(space, start, end);
     rrs_regions_set(space, start, end, region);
     if (had_code) {
-        drop_blocks(session, space, start, end);
+        rrs_space_drop_blocks(session, space, start, end);
         for (uint32_t i = 0; i < space->attachment_count;) {
             struct rrs_attachment *attachment = &space->attachments[i];
             if (!attachment->module->private && attachment->start < end && attachment->end > start)
@@ -301,7 +218,8 @@ static bool scan_mapping(void *context, const struct rrs_mapping *mapping)
     if (!(mapping->prot & PROT_EXEC) || mapping->start >= 1ull << 63)
         return true; /* the vsyscall page is handled where it is called */
     struct rrs_region region = {.writable = mapping->prot & PROT_WRITE};
-    if (mapping->inode)
+    region.changes_unseen = mapping->shared || !strcmp(mapping->path, "[stack]");
+    if (mapping->inode && !mapping->shared)
         rrs_region_set_file(&region, mapping->path, mapping->file_offset);
     if (region.from_file && region.key.inode != mapping->inode)
         region.from_file = false;
@@ -459,8 +377,8 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
     space->attachments =
         copy_array(parent->attachments, parent->attachment_count, sizeof *parent->attachments);
     space->attachment_room = parent->attachment_count;
-    space->guarded = copy_array(parent->guarded, parent->guarded_count, sizeof *parent->guarded);
-    space->guarded_room = parent->guarded_count;
+    space->pages = copy_array(parent->pages, parent->page_count, sizeof *parent->pages);
+    space->page_room = parent->page_count;
     bool own_table = drop_private_attachments(space);
     for (uint32_t i = 0; i < space->attachment_count; i++)
         space->attachments[i].module->references++;
@@ -478,6 +396,6 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
     rrs_lookup_table_release(&session->pool, space->table);
     free(space->regions);
     free(space->attachments);
-    free(space->guarded);
+    free(space->pages);
     free(space);
 }

@@ -21,6 +21,7 @@ struct rrs_file_key {
 struct rrs_region {
     rrs_addr start, end;  /* end is exclusive */
     bool writable;        /* pages that hold translated code are write-guarded */
+    bool changes_unseen;  /* shared, or a file that has no name: no guard can see its writes */
     bool from_file;       /* private and unmodified: `key` and `file_offset` hold */
     uint64_t file_offset; /* of `start` */
     struct rrs_file_key key;
@@ -44,6 +45,14 @@ struct rrs_attachment {
     struct rrs_module *module;
 };
 
+/* A page of a writable region that code was translated from. */
+struct rrs_code_page {
+    rrs_addr address;
+    bool guarded;    /* read-only in the real page tables */
+    bool checked;    /* it was written too often: its blocks check themselves instead */
+    uint32_t faults; /* writes that met the guard */
+};
+
 enum { RRS_FETCH_BYTES = 16384 };
 
 struct rrs_address_space {
@@ -56,9 +65,11 @@ struct rrs_address_space {
     uint32_t region_count, region_room;
     struct rrs_attachment *attachments;
     uint32_t attachment_count, attachment_room;
-    rrs_addr *guarded; /* pages of writable regions that are read-only now, ascending */
-    uint32_t guarded_count, guarded_room;
-    rrs_addr fetch_at; /* what `fetched` holds */
+    struct rrs_code_page *pages; /* ascending */
+    uint32_t page_count, page_room;
+    uint32_t guarded_count; /* of `pages` */
+    bool all_traced;        /* no call passes untraced: its output could meet a guard */
+    rrs_addr fetch_at;      /* what `fetched` holds */
     size_t fetch_size;
     uint8_t fetched[RRS_FETCH_BYTES];
 };
@@ -86,6 +97,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_enter(struct rrs_session *session, st
 struct rrs_attachment *rrs_space_attachment_of_shadow(struct rrs_address_space *space,
                                                       rrs_addr shadow_pc);
 
+/** The attachment that serves the code at `pc`, or NULL if none is made yet. */
+struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, rrs_addr pc);
+
 const struct rrs_region *rrs_space_region_at(const struct rrs_address_space *space, rrs_addr pc);
 
 /**
@@ -99,10 +113,13 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_set_code(struct rrs_session *session,
 /** Whether any page of [start, end) is code for the program. */
 bool rrs_space_has_code(const struct rrs_address_space *space, rrs_addr start, rrs_addr end);
 
-/** Lifts the write guards in [start, end) and drops the blocks there. True if there were any. */
+/**
+ * Lifts the write guards in [start, end) and drops the blocks there; `*any` says if there were any.
+ * `faulted`: a write met one, which counts against the page.
+ */
 RRS_MUST_CHECK struct rrs_error *rrs_space_unguard(struct rrs_session *session,
                                                    struct rrs_task *task, rrs_addr start,
-                                                   rrs_addr end, bool *any);
+                                                   rrs_addr end, bool faulted, bool *any);
 
 /** Fills in `region`'s file fields from a file of the tracee, if two looks at it can be compared.
  */

@@ -59,7 +59,8 @@ static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
             return NULL;
         return rrs_space_set_code(call->session, call->task, result, end, NULL);
     }
-    if (!(asked->r10 & MAP_ANONYMOUS) && !(asked->r10 & MAP_SHARED)) {
+    region.changes_unseen = asked->r10 & MAP_SHARED; /* MAP_SHARED_VALIDATE has the bit, too */
+    if (!(asked->r10 & MAP_ANONYMOUS) && !region.changes_unseen) {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/fd/%d", call->task->tid, (int)asked->r8);
         rrs_region_set_file(&region, path, asked->r9);
@@ -118,6 +119,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
     }
     const struct rrs_region *before = rrs_space_region_at(space, start);
     struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    region.changes_unseen = before && before->changes_unseen;
     if (stays_from_file(before, start, end, asked->rdx)) {
         region = *before;
         region.file_offset += start - before->start;
@@ -133,7 +135,8 @@ static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
     const struct rrs_region *before = rrs_space_region_at(call->task->space, asked->rdi);
     if (!before)
         return NULL;
-    struct rrs_region region = {.writable = before->writable};
+    struct rrs_region region = {.writable = before->writable,
+                                .changes_unseen = before->changes_unseen};
     RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
                                asked->rdi + page_up(asked->rsi), NULL));
     return rrs_space_set_code(call->session, call->task, result, result + page_up(asked->rdx),
@@ -152,7 +155,7 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
     struct shmid_ds ds;
     if (!(asked->rdx & SHM_EXEC) || shmctl((int)asked->rdi, IPC_STAT, &ds) < 0)
         return NULL;
-    struct rrs_region region = {.writable = !(asked->rdx & SHM_RDONLY)};
+    struct rrs_region region = {.writable = !(asked->rdx & SHM_RDONLY), .changes_unseen = true};
     return rrs_space_set_code(call->session, call->task, result, result + page_up(ds.shm_segsz),
                               &region);
 }
@@ -256,8 +259,8 @@ static struct rrs_error *unguard_outputs(struct call *call)
     call->task->at_call = true;
     for (int i = 0; i < 6; i++)
         if (values[i] > MOST || values[i] >= LEAST) {
-            RRS_TRY(
-                rrs_space_unguard(call->session, call->task, values[i], values[i] + longest, &any));
+            RRS_TRY(rrs_space_unguard(call->session, call->task, values[i], values[i] + longest,
+                                      false, &any));
             changed |= any;
         }
     if (call->task->at_call || !changed) {

@@ -35,12 +35,14 @@ static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool 
     return rrs_task_resume(x->session, x->task, indirect);
 }
 
-static struct rrs_error *handle_miss(struct exit_context *x)
+static struct rrs_error *handle_miss(struct exit_context *x, bool keep_flags)
 {
     rrs_addr target = x->regs.rcx;
     x->session->counters.stops_miss++;
     rrs_session_settle(x->session, false);
     rrs_state_behind_lookup(x->task, &x->regs);
+    if (!keep_flags)
+        x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
     return go_on_at(x, target, true);
 }
 
@@ -106,19 +108,6 @@ static struct rrs_error *handle_tick(struct exit_context *x)
     return NULL;
 }
 
-static struct rrs_error *fetch_insn(struct exit_context *x, rrs_addr pc, struct rrs_insn *insn)
-{
-    uint8_t bytes[RRS_INSN_MAX_BYTES];
-    struct rrs_source_context context = {
-        .session = x->session, .task = x->task, .attachment = x->attachment};
-    struct rrs_code_source source = rrs_space_source(&context);
-    size_t size =
-        source.read(source.context, (int64_t)(pc - x->attachment->base), bytes, sizeof bytes);
-    if (!size || !rrs_decode(x->session->translator.decoder, bytes, size, insn))
-        return rrs_error_create(RRS_ERROR_FAULT, "no instruction at %#lx", (unsigned long)pc);
-    return NULL;
-}
-
 static struct rrs_error *clear_x87_pointers(struct rrs_task *task, const struct rrs_insn *insn,
                                             const struct user_regs_struct *before)
 {
@@ -164,7 +153,8 @@ static struct rrs_error *handle_insn(struct exit_context *x)
     struct rrs_insn insn;
     x->session->counters.stops_insn++;
     rrs_session_settle(x->session, false);
-    RRS_TRY(fetch_insn(x, pc, &insn));
+    if (!rrs_fetch_insn(x->session, x->task, pc, &insn))
+        return rrs_error_create(RRS_ERROR_FAULT, "no instruction at %#lx", (unsigned long)pc);
     x->regs.rip = pc;
     x->task->at_call = true;
     if (insn.kind == RRS_INSN_IRET)
@@ -172,6 +162,7 @@ static struct rrs_error *handle_insn(struct exit_context *x)
     if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs))
         return go_on_at(x, pc + insn.length, false);
     rrs_task_ready(x->session, x->task, &x->regs);
+    RRS_TRY(rrs_run_alone_prepare(x->session, x->task));
     return run_insn_alone(x, &insn);
 }
 
@@ -197,6 +188,11 @@ static struct rrs_error *dispatch(struct exit_context *x)
     switch ((enum rrs_exit_kind)x->exit.kind) {
     case RRS_EXIT_LINK:
         x->session->counters.stops_link++;
+        rrs_session_settle(x->session, false);
+        return go_on_at(x, target, false);
+    case RRS_EXIT_STALE:
+        x->session->counters.invalidations += rrs_code_cache_drop(
+            &x->attachment->module->cache, x->exit.app, x->exit.app + x->exit.insn_bytes);
         rrs_session_settle(x->session, false);
         return go_on_at(x, target, false);
     case RRS_EXIT_TICK:
@@ -244,18 +240,36 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;
-    return id == RRS_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
+    if (id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP)
+        return handle_miss(&x, id == RRS_FIXED_EXIT_MISS_KEEP);
+    return dispatch(&x);
+}
+
+bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
+                    struct rrs_insn *insn)
+{
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    size_t size = 0;
+    while (size < sizeof bytes && rrs_space_region_at(task->space, pc + size))
+        size++;
+    size = rrs_tracee_read(task->tid, pc, bytes, size);
+    return size && rrs_decode(session->translator.decoder, bytes, size, insn);
+}
+
+/* Shadow code for the instruction is not wanted, but the cache that its slot is in. */
+struct rrs_error *rrs_run_alone_prepare(struct rrs_session *session, struct rrs_task *task)
+{
+    rrs_addr shadow;
+    return rrs_space_enter(session, task, task->regs.rip, false, &shadow);
 }
 
 struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,
                                 const struct rrs_insn *insn, bool *faulted)
 {
     rrs_addr pc = task->regs.rip;
-    rrs_addr shadow;
     int status;
     session->counters.executed_alone++;
-    RRS_TRY(rrs_space_enter(session, task, pc, false, &shadow)); /* for the attachment */
-    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, shadow);
+    struct rrs_attachment *attachment = rrs_space_attachment_at(task->space, pc);
     if (!attachment || !rrs_code_cache_load_scratch(&attachment->module->cache, insn,
                                                     (int64_t)(pc - attachment->base)))
         return rrs_error_create(RRS_ERROR_UNSUPPORTED,

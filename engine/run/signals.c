@@ -123,10 +123,11 @@ static struct rrs_error *make_room_for_frame(struct rrs_session *session, struct
     bool any;
     if (task->space->guarded_count) {
         rrs_addr top = task->regs.rsp;
-        RRS_TRY(rrs_space_unguard(session, task, top - FRAME_BYTES, top, &any));
+        RRS_TRY(rrs_space_unguard(session, task, top - FRAME_BYTES, top, false, &any));
         if (task->alternate_stack_bytes)
             RRS_TRY(rrs_space_unguard(session, task, task->alternate_stack,
-                                      task->alternate_stack + task->alternate_stack_bytes, &any));
+                                      task->alternate_stack + task->alternate_stack_bytes, false,
+                                      &any));
     }
     *calls_made = session->counters.remote_calls != before;
     return NULL;
@@ -169,38 +170,18 @@ static struct rrs_error *handle_guard_fault(struct rrs_session *session, struct 
     *was_guard = false;
     if (info->si_signo != SIGSEGV || info->si_code != SEGV_ACCERR)
         return NULL;
-    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, was_guard));
+    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, true, was_guard));
     if (!*was_guard)
         return NULL;
     session->counters.guard_faults++;
-    struct rrs_attachment *attachment = NULL;
-    const struct rrs_region *region = rrs_space_region_at(task->space, task->regs.rip);
-    rrs_addr shadow;
-    if (region)
-        RRS_TRY(rrs_space_enter(session, task, task->regs.rip, false, &shadow));
-    if (region)
-        attachment = rrs_space_attachment_of_shadow(task->space, shadow);
-    if (!attachment)
-        return NULL;
-    struct rrs_source_context context = {
-        .session = session, .task = task, .attachment = attachment};
-    struct rrs_code_source source = rrs_space_source(&context);
-    uint8_t bytes[RRS_INSN_MAX_BYTES];
     struct rrs_insn insn;
-    size_t size =
-        source.read(&context, (int64_t)(task->regs.rip - attachment->base), bytes, sizeof bytes);
-    if (!size || !rrs_decode(session->translator.decoder, bytes, size, &insn) ||
-        insn.kind != RRS_INSN_PLAIN)
-        return rrs_space_unguard(session, task, address, address + 1, was_guard);
     bool any, faulted;
-    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, &any));
+    if (!rrs_fetch_insn(session, task, task->regs.rip, &insn) || insn.kind != RRS_INSN_PLAIN)
+        return NULL; /* it goes on in fresh blocks; if it meets a guard again, that is counted */
+    RRS_TRY(rrs_run_alone_prepare(session, task));
+    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, false, &any));
     RRS_TRY(rrs_run_alone(session, task, &insn, &faulted));
-    if (faulted) {
-        *was_guard = true;
-        return rrs_handle_signal(session, task);
-    }
-    *was_guard = true;
-    return NULL;
+    return faulted ? rrs_handle_signal(session, task) : NULL;
 }
 
 /* int3 is cc or cd 03, and reports the address behind it. */

@@ -21,6 +21,23 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_detach(struct rrs_session *session,
 
 void rrs_module_release(struct rrs_session *session, struct rrs_module *module);
 
+/** Guards the pages of writable code in [from, to) that do not check themselves. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_guard(struct rrs_session *session, struct rrs_task *task,
+                                                 rrs_addr from, rrs_addr to);
+
+/** Whether blocks of the code at `pc` are to check themselves. */
+bool rrs_space_changes_unseen(const struct rrs_address_space *space, rrs_addr pc);
+
+/** Forgets the pages in [start, end): their protection has been set anew. */
+void rrs_space_forget_pages(struct rrs_address_space *space, rrs_addr start, rrs_addr end);
+
+/** Drops the blocks of private caches in [start, end). File caches hold what the file holds. */
+void rrs_space_drop_blocks(struct rrs_session *session, struct rrs_address_space *space,
+                           rrs_addr start, rrs_addr end);
+
+/** Forgets all shadow code of a module, and the lookup tables that lead to it. */
+void rrs_space_flush_module(struct rrs_session *session, struct rrs_module *module);
+
 /** Fills the lookup table with the entries of every attachment. */
 void rrs_space_fill_table(struct rrs_session *session, struct rrs_address_space *space);
 

@@ -32,6 +32,7 @@ static const uint64_t window_bytes = 1ull << 30;
 /* How far below its code a cache begins to look for room: the heap and further libraries come in
  * between. And how far it may lie, so that 32-bit displacements reach all of the module's data. */
 static const uint64_t clearance_bytes = 256ull * MEBIBYTE;
+static const uint64_t user_space_end = 0x7ffffffff000;
 static const uint64_t reach_bytes = 1400ull * MEBIBYTE;
 
 void rrs_module_release(struct rrs_session *session, struct rrs_module *module)
@@ -147,7 +148,9 @@ static struct rrs_error *map_cache(struct rrs_session *session, struct rrs_task 
                                RRS_ARGUMENTS((uint64_t)fd), NULL));
     *taken = result == -EEXIST;
     if (result < 0 && !*taken)
-        return rrs_error_os((int)-result, NULL, "mapping a code cache in task %d", task->tid);
+        return rrs_error_os((int)-result, NULL,
+                            "mapping a code cache of %#lx bytes at %#lx in task %d",
+                            (unsigned long)module->piece.size, (unsigned long)at, task->tid);
     return NULL;
 }
 
@@ -208,9 +211,11 @@ static struct rrs_error *attach_known(struct rrs_session *session, struct rrs_ta
         if (module->private || !same_key(&module->key, &region->key) ||
             module->cache.runtime != task->space->runtime)
             continue;
+        rrs_addr at = base + (uint64_t)module->cache.shadow_base;
+        if (at > user_space_end - module->piece.size)
+            continue;
         bool taken;
-        RRS_TRY(
-            map_cache(session, task, module, base + (uint64_t)module->cache.shadow_base, &taken));
+        RRS_TRY(map_cache(session, task, module, at, &taken));
         if (taken)
             continue;
         *attachment = add_attachment(task->space, module, base, region->start, region->end);
@@ -233,15 +238,44 @@ static struct rrs_error *attach_new(struct rrs_session *session, struct rrs_task
     return NULL;
 }
 
+/* A file may have several ranges of code: one cache serves all that lie as they do in the file. */
+static bool widen_attachment(struct rrs_address_space *space, const struct rrs_region *region,
+                             rrs_addr base, struct rrs_attachment **attachment)
+{
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        struct rrs_attachment *known = &space->attachments[i];
+        if (known->module->private || known->base != base ||
+            !same_key(&known->module->key, &region->key))
+            continue;
+        known->start = region->start < known->start ? region->start : known->start;
+        known->end = region->end > known->end ? region->end : known->end;
+        *attachment = known;
+        return true;
+    }
+    return false;
+}
+
+static uint64_t code_bytes_of_file(const struct rrs_address_space *space,
+                                   const struct rrs_region *file)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < space->region_count; i++)
+        if (space->regions[i].from_file && same_key(&space->regions[i].key, &file->key))
+            bytes += space->regions[i].end - space->regions[i].start;
+    return bytes;
+}
+
 static struct rrs_error *attach_file(struct rrs_session *session, struct rrs_task *task,
                                      const struct rrs_region *region,
                                      struct rrs_attachment **attachment)
 {
     rrs_addr base = region->start - region->file_offset;
+    if (widen_attachment(task->space, region, base, attachment))
+        return NULL;
     RRS_TRY(attach_known(session, task, region, base, attachment));
     if (*attachment)
         return NULL;
-    uint64_t size = (region->end - region->start) * 8;
+    uint64_t size = code_bytes_of_file(task->space, region) * 8;
     size = size < cache_bytes_min ? cache_bytes_min : size;
     size = size > cache_bytes_max ? cache_bytes_max : size;
     size = (size + MEBIBYTE - 1) & ~(uint64_t)(MEBIBYTE - 1);
@@ -263,22 +297,33 @@ static struct rrs_error *attach_window(struct rrs_session *session, struct rrs_t
     return NULL;
 }
 
+static bool is_from_file(const struct rrs_region *region)
+{
+    return region->from_file && !region->writable;
+}
+
+struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, rrs_addr pc)
+{
+    const struct rrs_region *region = rrs_space_region_at(space, pc);
+    for (uint32_t i = 0; region && i < space->attachment_count; i++) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        if (pc >= attachment->start && pc < attachment->end &&
+            attachment->module->private == !is_from_file(region) &&
+            (attachment->module->private || same_key(&attachment->module->key, &region->key)))
+            return attachment;
+    }
+    return NULL;
+}
+
 struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task *task,
                                    const struct rrs_region *region, rrs_addr pc,
                                    struct rrs_attachment **attachment)
 {
-    struct rrs_address_space *space = task->space;
-    bool from_file = region->from_file && !region->writable;
-    *attachment = NULL;
-    for (uint32_t i = 0; i < space->attachment_count; i++) {
-        struct rrs_attachment *known = &space->attachments[i];
-        if (pc >= known->start && pc < known->end && known->module->private == !from_file) {
-            *attachment = known;
-            return NULL;
-        }
-    }
-    return from_file ? attach_file(session, task, region, attachment)
-                     : attach_window(session, task, pc, attachment);
+    *attachment = rrs_space_attachment_at(task->space, pc);
+    if (*attachment)
+        return NULL;
+    return is_from_file(region) ? attach_file(session, task, region, attachment)
+                                : attach_window(session, task, pc, attachment);
 }
 
 struct rrs_error *rrs_space_detach(struct rrs_session *session, struct rrs_task *task,

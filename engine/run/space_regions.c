@@ -89,6 +89,10 @@ void rrs_region_set_file(struct rrs_region *region, const char *path, uint64_t f
     region->from_file = false;
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return;
+    if (st.st_nlink == 0) { /* a memfd: written at will, as code generators do */
+        region->changes_unseen = true;
+        return;
+    }
     region->from_file = true;
     region->file_offset = file_offset;
     region->key = (struct rrs_file_key){

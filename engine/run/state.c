@@ -22,7 +22,6 @@ void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struc
 {
     regs->rcx = task->space->table->cells->lookup_rcx;
     regs->rdx = task->space->table->cells->lookup_rdx;
-    regs->eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
 }
 
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,

@@ -71,6 +71,14 @@ RRS_MUST_CHECK struct rrs_error *rrs_raise_signal(struct rrs_session *session,
 RRS_MUST_CHECK struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,
                                                const struct rrs_insn *insn, bool *faulted);
 
+/** Makes sure that the code at the task's app PC has a cache, which rrs_run_alone() needs. */
+RRS_MUST_CHECK struct rrs_error *rrs_run_alone_prepare(struct rrs_session *session,
+                                                       struct rrs_task *task);
+
+/** Decodes the program's instruction at `pc`; false if none can be fetched there. */
+bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
+                    struct rrs_insn *insn);
+
 /** Takes the first held signal that `blocked` does not block. */
 bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *info);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's place in each address space: a range of 4 MiB below 2 GiB that shadow code reaches
+ * The runtime's place in each address space: a range of 5 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
  *   0x000000  session page       the rest cell; one page of the session, mapped everywhere    rw
@@ -8,10 +8,11 @@
  *   0x002000  code page          the one system call instruction that the filter lets pass    rx
  *   0x010000  call classes       one byte per 16-bit call number: 1 = passes untraced         r
  *   0x0f0000  lookup level 1     direct-mapped, app PC -> shadow PC, read inline              r
- *   0x1f0000  lookup level 2     open addressing, searched by the cache prologue              r
- *   0x3f0000  end
+ *   0x1f0000  lookup of jumps    the same targets, found without touching the flags           r
+ *   0x2f0000  lookup level 2     open addressing, searched by the cache prologue              r
+ *   0x4f0000  end
  *
- * Both lookup levels belong to the address space; all else is the session's.
+ * The lookup tables belong to the address space; all else is the session's.
  */
 #ifndef RRS_ENGINE_RUNTIME_LAYOUT_H
 #define RRS_ENGINE_RUNTIME_LAYOUT_H
@@ -25,8 +26,9 @@ enum {
     RRS_RUNTIME_CLASSES = 0x010000,
     RRS_RUNTIME_ODD = 0x01ff00, /* the classes' last 256 bytes, byte n = n & 1: no call is there */
     RRS_RUNTIME_L1 = 0x0f0000,
-    RRS_RUNTIME_L2 = 0x1f0000,
-    RRS_RUNTIME_BYTES = 0x3f0000,
+    RRS_RUNTIME_JUMPS = 0x1f0000,
+    RRS_RUNTIME_L2 = 0x2f0000,
+    RRS_RUNTIME_BYTES = 0x4f0000,
 
     RRS_L1_BITS = 16, /* entries of 16 bytes: 1 MiB, of which only the lines in use cost cache */
     RRS_L2_BITS = 17,
@@ -42,8 +44,8 @@ enum {
  * system call filter knows all of them, so the list is fixed.
  */
 enum { RRS_RUNTIME_BASES = 4 };
-static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7fc00000, 0x10000, 0x70000000,
-                                                              0x60000000};
+static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7f800000, 0x70000000, 0x60000000,
+                                                              0x20000000};
 
 /* The session page. */
 struct rrs_session_page {
@@ -59,8 +61,15 @@ struct rrs_cells {
     uint64_t lookup_rcx; /* app rcx and rdx while a lookup is under way */
     uint64_t lookup_rdx;
     uint64_t lookup_rax;
+    uint64_t lookup_flags;   /* ah, al: lahf and seto, while a lookup keeps the flags */
     uint64_t lookup_target;  /* shadow PC found by the second level */
     uint64_t return_address; /* shadow PC after an untraced system call */
+};
+
+/* One entry of the lookup of jumps, at slot app_pc mod 65536. */
+struct rrs_jump_entry {
+    uint64_t minus_app_pc;
+    uint64_t shadow_pc;
 };
 
 /* One entry of either lookup level. app_pc 0 is free: the zero page never holds code. */

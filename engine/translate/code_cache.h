@@ -43,15 +43,9 @@ enum rrs_exit_kind {
     RRS_EXIT_INSN,    /* an instruction that the engine carries out */
     RRS_EXIT_FETCH,   /* no instruction can be fetched at this app PC */
     RRS_EXIT_REFUSED, /* an instruction that rrsoft does not run */
+    RRS_EXIT_STALE,   /* a block's check found that its code has changed */
     RRS_EXIT_STOP,    /* a tick instruction that the tracer made a stop */
     RRS_EXIT_ALONE,   /* behind an instruction that was executed alone */
-};
-
-/* Exits that every cache has. RRS_EXIT_MISS (arch/x86_64/lower.h) is number 0. */
-enum rrs_fixed_exit {
-    RRS_FIXED_EXIT_STOP = 1,
-    RRS_FIXED_EXIT_ALONE = 2,
-    RRS_FIXED_EXITS = 3,
 };
 
 enum { RRS_SCRATCH_BYTES = 64 };

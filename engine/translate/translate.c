@@ -17,7 +17,7 @@
 
 enum {
     BLOCK_INSNS_MAX = 64,
-    TRACE_STUBS_MAX = 1024,
+    TRACE_STUBS_MAX = 2048,
     QUEUE_MAX = 256,
     MIN_BLOCK_BYTES = 5,           /* a dropped block becomes a jump of 5 bytes */
     ROOM_FOR_REQUEST = 512 * 1024, /* shadow bytes that one request may need, generously */
@@ -34,8 +34,8 @@ const struct rrs_translate_options rrs_translate_defaults = {
 struct open_exit {
     uint8_t *displacement;
     uint32_t exit;
-    bool tick;
-    bool flags_dead;
+    bool rcx_in_cell;
+    bool far; /* the target belongs to another module */
 };
 
 struct queued {
@@ -59,6 +59,7 @@ struct request {
 struct fetched {
     struct rrs_insn insns[BLOCK_INSNS_MAX];
     uint32_t count;
+    bool checked; /* the block is to check its code when entered */
     int64_t app;  /* of insns[0] */
     int64_t next; /* app address behind the last one */
 };
@@ -84,33 +85,21 @@ static void fetch(struct request *r, int64_t app, struct fetched *f)
     size_t at = 0;
     f->app = app;
     f->count = 0;
+    f->checked = size && r->source->changes_unseen(r->source->context, app);
     while (f->count < limit && at < size) {
         struct rrs_insn *insn = &f->insns[f->count];
         if (!rrs_decode(r->translator->decoder, bytes + at, size - at, insn))
             break;
         f->count++;
         at += insn->length;
-        if (rrs_insn_ends_block(insn))
-            break;
+        if (rrs_insn_ends_block(insn) || (f->checked && insn->may_write))
+            break; /* what was written may be the next instruction */
     }
     f->next = app + (int64_t)at;
     r->translator->insns += f->count;
 }
 
 /* --- site --- */
-
-static bool transfer_leaves_flags(const struct rrs_insn *insn)
-{
-    switch (insn->kind) {
-    case RRS_INSN_CALL:
-    case RRS_INSN_CALL_INDIRECT:
-    case RRS_INSN_JMP_INDIRECT:
-    case RRS_INSN_RET:
-        return true; /* by the ABI, nobody reads flags across these */
-    default:
-        return false;
-    }
-}
 
 static uint16_t dead_before(const struct rrs_insn *insn, uint16_t dead_after)
 {
@@ -121,7 +110,7 @@ static uint16_t dead_before(const struct rrs_insn *insn, uint16_t dead_after)
 static uint32_t place_site(const struct fetched *f, bool *flags_dead)
 {
     uint32_t last = f->count - 1;
-    uint16_t dead = transfer_leaves_flags(&f->insns[last]) ? RRS_FLAGS_ARITHMETIC : 0;
+    uint16_t dead = rrs_insn_ends_flags(&f->insns[last]) ? RRS_FLAGS_ARITHMETIC : 0;
     *flags_dead = true;
     for (uint32_t i = last;; i--) {
         if (dead == RRS_FLAGS_ARITHMETIC)
@@ -174,7 +163,7 @@ static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
         entry->waiting = id;
         enqueue(r, target, false);
     }
-    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
+    add_stub(r, (struct open_exit){.displacement = displacement, .exit = id, .far = !entry});
 }
 
 static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t shadow)
@@ -191,6 +180,11 @@ static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t sh
 static int64_t lookup_of(const struct request *r)
 {
     return r->cache->shadow_base + r->cache->prologue.lookup;
+}
+
+static int64_t lookup_keep_of(const struct request *r)
+{
+    return r->cache->shadow_base + r->cache->prologue.lookup_keep;
 }
 
 static int64_t exit_common_of(const struct request *r)
@@ -221,7 +215,8 @@ static void emit_site(struct request *r, struct rrs_block *block, bool flags_dea
     uint32_t index = (uint32_t)(block - r->cache->blocks);
     uint32_t id = rrs_code_cache_add_exit(
         r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app});
-    add_stub(r, (struct open_exit){displacement, id, true, flags_dead});
+    add_stub(r, (struct open_exit){
+                    .displacement = displacement, .exit = id, .rcx_in_cell = !flags_dead});
 }
 
 static void emit_direct_call(struct request *r, const struct rrs_insn *insn, int64_t next)
@@ -276,11 +271,11 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
         emit_direct_call(r, insn, next);
         break;
     case RRS_INSN_RET:
-        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
+        rrs_lower_ret(&r->e, insn, lookup_keep_of(r), &r->map);
         break;
     case RRS_INSN_JMP_INDIRECT:
     case RRS_INSN_CALL_INDIRECT:
-        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), &r->map))
+        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), lookup_keep_of(r), &r->map))
             emit_exit(r, RRS_EXIT_REFUSED, app, insn);
         break;
     case RRS_INSN_SYSCALL:
@@ -305,12 +300,29 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
     }
 }
 
+static void emit_check(struct request *r, const struct fetched *f)
+{
+    uint8_t bytes[BLOCK_INSNS_MAX * RRS_INSN_MAX_BYTES];
+    uint8_t *failures[RRS_CHECK_MAX_FAILURES];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < f->count; count += f->insns[i++].length)
+        memcpy(bytes + count, f->insns[i].bytes, f->insns[i].length);
+    uint32_t id = rrs_code_cache_add_exit(
+        r->cache, (struct rrs_exit){.kind = RRS_EXIT_STALE, .app = f->app, .insn_bytes = 1});
+    uint32_t pieces = rrs_lower_check(&r->e, f->app, bytes, count, &r->map, failures);
+    for (uint32_t i = 0; i < pieces; i++)
+        add_stub(r,
+                 (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
+}
+
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
 {
     const struct rrs_insn *last = &f->insns[f->count - 1];
     bool flags_dead = false;
     uint32_t site = rrs_insn_ticks(last) ? place_site(f, &flags_dead) : UINT32_MAX;
     int64_t app = f->app;
+    if (f->checked)
+        emit_check(r, f);
     for (uint32_t i = 0; i < f->count; i++) {
         const struct rrs_insn *insn = &f->insns[i];
         if (i == site)
@@ -420,8 +432,11 @@ static void emit_stubs(struct request *r)
         if (filled)
             continue; /* the target got its shadow code within this trace */
         rrs_patch_rel32(stub->displacement, at, r->e.here);
-        if (stub->tick)
-            rrs_lower_tick_exit(&r->e, stub->flags_dead, stub->exit, exit_common_of(r));
+        if (stub->far &&
+            rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_keep_of(r)))
+            continue;
+        if (stub->rcx_in_cell)
+            rrs_lower_exit_with_rcx(&r->e, stub->exit, exit_common_of(r));
         else
             rrs_lower_exit(&r->e, stub->exit, exit_common_of(r));
     }
@@ -507,7 +522,7 @@ uint16_t rrs_dead_flags(const struct rrs_translator *translator,
             return dead;
         read |= insn.flags_read & ~dead;
         if (rrs_insn_ends_block(&insn)) {
-            if (transfer_leaves_flags(&insn))
+            if (rrs_insn_ends_flags(&insn))
                 dead |= RRS_FLAGS_ARITHMETIC & ~read;
             return dead;
         }

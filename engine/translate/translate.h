@@ -21,6 +21,9 @@ struct rrs_code_source {
     size_t (*read)(void *context, int64_t app, uint8_t *buffer, size_t size);
     /* Whether `app` belongs to this module, so that code may jump there directly. */
     bool (*owns)(void *context, int64_t app);
+    /* Whether the code at `app` may change unseen: its blocks then check it when they are entered.
+     */
+    bool (*changes_unseen)(void *context, int64_t app);
     /* A lookup entry came to be: lookups of `app` may go to cache offset `shadow`. */
     void (*add_indirect)(void *context, int64_t app, uint32_t shadow);
     void *context;

@@ -78,6 +78,7 @@ again(odd_far_jump OF odd_far_return jump REFUSED)
 guest(odd_stack_pointer)
 guest(odd_vector_instructions LIBS m)
 guest(odd_x87_state LIBS m)
+guest(registers_over_transfers FLAGS -fno-pie LFLAGS -no-pie)
 guest(vsyscall_page_called)
 
 # --- calls, stacks, languages
@@ -97,7 +98,7 @@ guest(reads_its_own_code)
 
 # --- other ways to link the same programs
 set(freestanding -ffreestanding -fno-stack-protector -fno-pie)
-guest(no_libc FLAGS ${freestanding} LFLAGS -static -nostdlib -no-pie ARGS first second EXPECT 23)
+guest(no_libc FLAGS ${freestanding} LFLAGS -static -nostdlib ARGS first second EXPECT 23)
 foreach(source calls_of_every_kind memory_map_shows_program_only reads_its_own_code signal_fault_registers
                signal_storm_keeps_checksum threads_share_work)
   guest(${source}_static SOURCE ${source}.c FLAGS -fno-pie LFLAGS -static)

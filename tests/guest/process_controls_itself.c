@@ -44,7 +44,8 @@ static void status(void)
     while (fgets(line, sizeof line, file))
         if (!strncmp(line, "TracerPid:", 10) || !strncmp(line, "Seccomp:", 8) ||
             !strncmp(line, "NoNewPrivs:", 11) || !strncmp(line, "Threads:", 8) ||
-            !strncmp(line, "State:", 6) || !strncmp(line, "Sig", 3) || !strncmp(line, "ShdPnd", 6))
+            !strncmp(line, "State:", 6) || (!strncmp(line, "Sig", 3) && line[3] != 'Q') ||
+            !strncmp(line, "ShdPnd", 6))
             printf("%s", line);
     fclose(file);
     char exe[PATH_MAX], argument[PATH_MAX] = "";

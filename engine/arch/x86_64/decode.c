@@ -234,6 +234,28 @@ static uint8_t opcode_offset(const ZydisDecodedInstruction *z)
     return z->length - 1;
 }
 
+static bool may_write(const ZydisDecodedInstruction *z)
+{
+    switch (z->meta.category) {
+    case ZYDIS_CATEGORY_PUSH:
+    case ZYDIS_CATEGORY_STRINGOP:
+        return true;
+    case ZYDIS_CATEGORY_NOP:
+    case ZYDIS_CATEGORY_WIDENOP:
+    case ZYDIS_CATEGORY_PREFETCH:
+        return false;
+    default:
+        break;
+    }
+    if (z->mnemonic == ZYDIS_MNEMONIC_LEA || z->mnemonic == ZYDIS_MNEMONIC_CMP ||
+        z->mnemonic == ZYDIS_MNEMONIC_TEST || z->mnemonic == ZYDIS_MNEMONIC_POP)
+        return false;
+    bool moffs_store = z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (z->opcode & 0xfe) == 0xa2;
+    bool load = z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (z->opcode & 0xfe) == 0x8a;
+    bool memory = (z->attributes & ZYDIS_ATTRIB_HAS_MODRM) && z->raw.modrm.mod != 3;
+    return moffs_store || (memory && !load) || z->mnemonic == ZYDIS_MNEMONIC_ENTER;
+}
+
 bool rrs_decode(const struct rrs_decoder *decoder, const uint8_t *bytes, size_t size,
                 struct rrs_insn *insn)
 {
@@ -249,6 +271,7 @@ bool rrs_decode(const struct rrs_decoder *decoder, const uint8_t *bytes, size_t 
         .length = z.length,
         .kind = kind_of(decoder, &z),
         .trapped_op = trapped_op(z.mnemonic),
+        .may_write = may_write(&z),
         .opcode_offset = opcode_offset(&z),
         .flags_read = flags_read(&z),
         .flags_killed = flags_killed(&z),
@@ -283,6 +306,19 @@ bool rrs_insn_ticks(const struct rrs_insn *insn)
     case RRS_INSN_CALL:
     case RRS_INSN_XBEGIN:
         return insn->branch <= -(int64_t)insn->length;
+    default:
+        return false;
+    }
+}
+
+bool rrs_insn_ends_flags(const struct rrs_insn *insn)
+{
+    switch (insn->kind) {
+    case RRS_INSN_CALL:
+    case RRS_INSN_CALL_INDIRECT:
+        return true;
+    case RRS_INSN_JMP_INDIRECT:
+        return insn->disp_offset != 0;
     default:
         return false;
     }

@@ -58,7 +58,8 @@ struct rrs_insn {
     uint8_t length; /* bytes, prefixes included */
     uint8_t kind;   /* enum rrs_insn_kind */
     uint8_t condition;
-    uint8_t trapped_op;    /* enum rrs_trapped_op */
+    uint8_t trapped_op; /* enum rrs_trapped_op */
+    bool may_write;     /* PLAIN: may store to memory (said of loads too, where that is easier) */
     uint8_t opcode_offset; /* of the opcode byte within `bytes` */
     uint8_t modrm_offset;  /* 0: no ModRM byte */
     uint8_t disp_offset;   /* of the RIP-relative displacement; 0: not RIP-relative */
@@ -87,6 +88,14 @@ bool rrs_decode(const struct rrs_decoder *decoder, const uint8_t *bytes, size_t 
 /** Whether this is a tick instruction: a near transfer that can lead to its own or a lower address.
  */
 bool rrs_insn_ticks(const struct rrs_insn *insn);
+
+/**
+ * Whether nobody reads the arithmetic flags across this transfer. By the ABI, that holds for calls
+ * and for jumps through a RIP-relative slot (procedure linkage, tail calls). It does not hold for
+ * other indirect jumps (gcc tests a flag before a switch and branches on it in the cases), nor for
+ * returns (Go interrupts a loop by a call that ends in popf, pops and ret).
+ */
+bool rrs_insn_ends_flags(const struct rrs_insn *insn);
 
 /** Whether control may go elsewhere than to the next instruction: such an instruction ends a block.
  */

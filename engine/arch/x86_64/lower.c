@@ -62,10 +62,44 @@ void rrs_lower_indirect_entry(struct rrs_emitter *e)
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
 }
 
-static void emit_second_level(struct rrs_emitter *e, struct rrs_prologue *prologue, int64_t start)
+/* rcx = app PC; rcx, rdx stand in their cells, and rax in its own: without touching the flags. */
+static void emit_lookup_keep(struct rrs_emitter *e, int64_t lookup_keep)
 {
-    prologue->lookup = (uint32_t)(e->here - start);
+    EMIT(e, 0x0f, 0xb7, 0xd1);       /* movzx edx, cx */
+    EMIT(e, 0x8d, 0x14, 0x12);       /* lea edx, [rdx + rdx] */
+    EMIT(e, 0x48, 0x8b, 0x04, 0xd5); /* mov rax, [rdx * 8 + jumps] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_JUMPS);
+    EMIT(e, 0x48, 0x8d, 0x0c, 0x01);       /* lea rcx, [rcx + rax]: 0 if it is this one */
+    EMIT(e, 0xe3, 3 + 5 + 8 + 5);          /* jrcxz found */
+    EMIT(e, 0x48, 0xf7, 0xd0);             /* not rax */
+    EMIT(e, 0x48, 0x8d, 0x4c, 0x01, 0x01); /* lea rcx, [rcx + rax + 1]: the app PC again */
+    rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
+    rrs_emit_jmp(e, lookup_keep);
+    rrs_emit_load_cell(e, RAX, CELL(lookup_rax)); /* found: */
+    EMIT(e, 0xff, 0x24, 0xd5);                    /* jmp [rdx * 8 + jumps + 8] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_JUMPS + 8);
+}
+
+static void emit_save_flags(struct rrs_emitter *e)
+{
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+    rrs_emit_store_cell(e, RAX, CELL(lookup_flags));
+}
+
+static void emit_restore_flags(struct rrs_emitter *e)
+{
+    rrs_emit_load_cell(e, RAX, CELL(lookup_flags));
+    EMIT(e, 0x04, 0x7f, 0x9e); /* add al, 127; sahf */
+}
+
+/* The search of the second level. Ends in a jump to the target, or in exit `miss`. */
+static uint32_t emit_second_level(struct rrs_emitter *e, int64_t start, int64_t exit_common,
+                                  bool keep_flags)
+{
+    uint32_t entry = (uint32_t)(e->here - start);
     rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    if (keep_flags)
+        emit_save_flags(e);
     emit_hash(e, L2_SHIFT, L2_MASK);
     int64_t loop = e->here;
     EMIT(e, 0x48, 0x8b, 0x82); /* mov rax, [rdx + L2] */
@@ -83,13 +117,17 @@ static void emit_second_level(struct rrs_emitter *e, struct rrs_prologue *prolog
     EMIT(e, 0x48, 0x8b, 0x82); /* mov rax, [rdx + L2 + 8] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2 + 8);
     rrs_emit_store_cell(e, RAX, CELL(lookup_target));
+    if (keep_flags)
+        emit_restore_flags(e);
     rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
     EMIT(e, 0xff, 0x24, 0x25); /* jmp [lookup_target] */
     rrs_emit_u32(e, e->runtime + CELL(lookup_target));
     *missed = (uint8_t)(e->out - missed - 1);
+    if (keep_flags)
+        emit_restore_flags(e);
     rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
-    prologue->miss_exit = (uint32_t)(e->here - start);
-    rrs_lower_exit(e, RRS_EXIT_MISS, start + prologue->exit_common);
+    rrs_lower_exit(e, keep_flags ? RRS_FIXED_EXIT_MISS_KEEP : RRS_FIXED_EXIT_MISS, exit_common);
+    return entry;
 }
 
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
@@ -104,7 +142,9 @@ void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
     rrs_emit_u32(e, 0x7fffffff);
     prologue->exit_syscall = (uint32_t)(e->here - start);
     EMIT(e, 0x0f, 0x05, 0x0f, 0x0b);
-    emit_second_level(e, prologue, start);
+    int64_t exit_common = start + prologue->exit_common;
+    prologue->lookup = emit_second_level(e, start, exit_common, false);
+    prologue->lookup_keep = emit_second_level(e, start, exit_common, true);
     prologue->bytes = (uint32_t)(e->here - start);
 }
 
@@ -183,11 +223,9 @@ uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending
     return flags_dead ? emit_tick_dead(e, pending_from) : emit_tick_live(e, pending_from);
 }
 
-void rrs_lower_tick_exit(struct rrs_emitter *e, bool flags_dead, uint32_t exit_id,
-                         int64_t exit_common)
+void rrs_lower_exit_with_rcx(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common)
 {
-    if (!flags_dead)
-        rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
+    rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
     rrs_lower_exit(e, exit_id, exit_common);
 }
 
@@ -220,7 +258,7 @@ void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map
     rrs_map_state(map, e->out, 0);
 }
 
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
                    struct rrs_map_writer *map)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
@@ -231,7 +269,8 @@ void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t l
         rrs_emit_u32(e, insn->ret_bytes);
     }
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
-    emit_lookup(e, lookup);
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    emit_lookup_keep(e, lookup_keep);
 }
 
 /* The instruction's operand, loaded into rcx: its prefixes and ModRM with the opcode of mov r, r/m.
@@ -260,7 +299,7 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
 }
 
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, struct rrs_map_writer *map)
+                        int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
     rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
@@ -272,7 +311,12 @@ bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int6
         rrs_emit_lea_rip(e, RDX, app_next);
         EMIT(e, 0x52); /* push rdx */
     }
-    emit_lookup(e, lookup);
+    if (rrs_insn_ends_flags(insn)) {
+        emit_lookup(e, lookup);
+    } else {
+        rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+        emit_lookup_keep(e, lookup_keep);
+    }
     return true;
 }
 
@@ -286,6 +330,19 @@ void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_n
     EMIT(e, 0x52); /* push rdx */
     rrs_emit_lea_rip(e, RCX, app_target);
     emit_lookup(e, lookup);
+}
+
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep)
+{
+    enum { MARGIN = 64 }; /* more than the bytes between here and the end of the lea */
+    if (!fits_rel32(app_target - e->here - MARGIN) || !fits_rel32(app_target - e->here))
+        return false;
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    rrs_emit_lea_rip(e, RCX, app_target);
+    emit_lookup_keep(e, lookup_keep);
+    return true;
 }
 
 /* mov dword [exit_id], id */
@@ -322,6 +379,42 @@ int64_t rrs_lower_syscall(struct rrs_emitter *e, uint32_t exit_id, int64_t app_n
     EMIT(e, 0x0f, 0x05);
     rrs_emit_lea_rip(e, RCX, app_next);
     return after;
+}
+
+/* mov ecx, [app]; lea ecx, [rcx - expected]; jrcxz +5; jmp failure */
+static uint8_t *emit_check_piece(struct rrs_emitter *e, int64_t app, const uint8_t *bytes,
+                                 uint32_t count)
+{
+    uint32_t expected = 0;
+    memcpy(&expected, bytes, count);
+    if (count == 4)
+        EMIT(e, 0x8b, 0x0d); /* mov ecx, dword */
+    else if (count == 2)
+        EMIT(e, 0x0f, 0xb7, 0x0d); /* movzx ecx, word */
+    else
+        EMIT(e, 0x0f, 0xb6, 0x0d); /* movzx ecx, byte */
+    rrs_emit_rel32(e, app, 0);
+    EMIT(e, 0x8d, 0x89);
+    rrs_emit_u32(e, -expected);
+    EMIT(e, 0xe3, 5, 0xe9);
+    return emit_open_rel32(e);
+}
+
+uint32_t rrs_lower_check(struct rrs_emitter *e, int64_t app, const uint8_t *bytes, uint32_t count,
+                         struct rrs_map_writer *map, uint8_t *failures[RRS_CHECK_MAX_FAILURES])
+{
+    uint32_t pieces = 0;
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    for (uint32_t at = 0; at < count;) {
+        uint32_t left = count - at;
+        uint32_t size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        failures[pieces++] = emit_check_piece(e, app + at, bytes + at, size);
+        at += size;
+    }
+    rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, 0);
+    return pieces;
 }
 
 uint8_t *rrs_lower_xsave_check(struct rrs_emitter *e)

@@ -20,12 +20,18 @@ struct rrs_prologue {
     uint32_t exit_common;  /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_syscall; /* its system call instruction: the next PC tells an exit */
     uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells; flags dead */
-    uint32_t miss_exit;    /* where a lookup ends that found nothing */
+    uint32_t lookup_keep;  /* the same; the flags are kept */
     uint32_t bytes;
 };
 
-/* Exit number of a lookup that found nothing; all others are above. */
-enum { RRS_EXIT_MISS = 0 };
+/* Exits that every cache has; all others have higher numbers. */
+enum rrs_fixed_exit {
+    RRS_FIXED_EXIT_MISS,      /* a lookup found nothing; the flags are dead */
+    RRS_FIXED_EXIT_MISS_KEEP, /* a lookup found nothing; the flags are the program's */
+    RRS_FIXED_EXIT_STOP,
+    RRS_FIXED_EXIT_ALONE,
+    RRS_FIXED_EXITS,
+};
 
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue);
 
@@ -48,12 +54,15 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
 
 /** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
                    struct rrs_map_writer *map);
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, struct rrs_map_writer *map);
+                        int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map);
 void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
                         struct rrs_map_writer *map);
+
+/** A direct jump to another cache, flags kept. False if the target is out of reach. */
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep);
 
 /** Where lookups enter a block: takes rcx and rdx back from their cells. */
 void rrs_lower_indirect_entry(struct rrs_emitter *e);
@@ -64,12 +73,20 @@ void rrs_lower_indirect_entry(struct rrs_emitter *e);
  */
 int64_t rrs_lower_syscall(struct rrs_emitter *e, uint32_t exit_id, int64_t app_next);
 
+/**
+ * Compares the `count` app bytes at `app` with `bytes`, all flags and registers kept, and goes to
+ * the displacements in `failures` (room for RRS_CHECK_MAX_FAILURES; returns how many) if one
+ * differs: rcx is in its cell there.
+ */
+enum { RRS_CHECK_MAX_FAILURES = 256 };
+uint32_t rrs_lower_check(struct rrs_emitter *e, int64_t app, const uint8_t *bytes, uint32_t count,
+                         struct rrs_map_writer *map, uint8_t *failures[RRS_CHECK_MAX_FAILURES]);
+
 /** Leaves shadow code: stores `exit_id` and goes to the prologue's exit. */
 void rrs_lower_exit(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common);
 
-/** As rrs_lower_exit(), from a tick site that preserved the flags and so has rcx in its cell. */
-void rrs_lower_tick_exit(struct rrs_emitter *e, bool flags_dead, uint32_t exit_id,
-                         int64_t exit_common);
+/** As rrs_lower_exit(), from where rcx is in its cell: a site that preserved the flags, a check. */
+void rrs_lower_exit_with_rcx(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common);
 
 /**
  * Goes to the returned displacement if an XSAVE that follows would store the x87 state (bit 0 of

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# Completion of rrsoft for bash. One row per command in _rrsoft_options, and a case below for what its
+# arguments are.
+
+declare -gA _rrsoft_options=(
+    [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
+    [ls]="--quiet --json"
+    [info]="--environment --json"
+    [events]="--from --to --tick --task --kind --data --json"
+    [check]="--json"
+    [du]="--json"
+    [mv]=""
+    [rm]=""
+    [help]=""
+)
+
+# Offers the names of traces; a word with a slash is a path.
+_rrsoft_traces()
+{
+    if [[ $1 == */* ]]; then
+        mapfile -t COMPREPLY < <(compgen -d -- "$1")
+        compopt -o filenames
+    else
+        mapfile -t COMPREPLY < <(compgen -W "$(rrsoft ls --quiet 2>/dev/null)" -- "$1")
+    fi
+}
+
+# `rrsoft count` takes a program, and behind it the program's own arguments.
+_rrsoft_program_word()
+{
+    local at=2
+    while ((at < COMP_CWORD)); do
+        case ${COMP_WORDS[at]} in
+        --) at=$((at + 1)) && break ;;
+        --slice | --cpu | --block-insns | --cut-seed) at=$((at + 2)) ;;
+        -*) at=$((at + 1)) ;;
+        *) break ;;
+        esac
+    done
+    if ((at < COMP_CWORD)); then
+        compopt -o default
+    elif ((at > COMP_CWORD)); then
+        if [[ $previous == --cpu ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word")
+        fi
+    elif [[ $word == -* ]]; then
+        return 1
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+    fi
+}
+
+_rrsoft()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]} --help --version" -- "$word")
+        return
+    fi
+    if [[ $command == count ]] && _rrsoft_program_word; then
+        return
+    fi
+    if [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${_rrsoft_options[$command]-} --help" -- "$word")
+        return
+    fi
+    case $command:$previous in
+    events:--from | events:--to | events:--tick | events:--task | events:--kind) ;;
+    help:*) mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]}" -- "$word") ;;
+    ls:*)
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+        compopt -o filenames
+        ;;
+    info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    *) compopt -o default ;;
+    esac
+}
+
+complete -F _rrsoft rrsoft
