@@ -38,6 +38,9 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
         return true;
     }
     struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    bool just_behind = !block; /* a trap (int 4, single step) by the last instruction of a block */
+    if (just_behind)
+        block = rrs_code_cache_block_of_shadow(cache, at - 1);
     if (!block)
         return false;
     uint32_t app_offset = 0;
@@ -49,7 +52,7 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
         regs->rcx = task->space->table->cells->lookup_rcx;
     if (state & RRS_MAP_RDX_IN_CELL)
         regs->rdx = task->space->table->cells->lookup_rdx;
-    regs->rip = attachment->base + block->app + app_offset;
+    regs->rip = attachment->base + block->app + (just_behind ? block->app_bytes : app_offset);
     rrs_state_clear_dead_flags(session, task, attachment, regs);
     return true;
 }
