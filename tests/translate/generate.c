@@ -456,13 +456,15 @@ static uint64_t pick_target(struct builder *b, int displacement_bytes)
     uint64_t end = b->p->start + b->p->count;
     if (displacement_bytes != 1 && roll < 15)
         return b->s->base + random_below(b->r, SANDBOX_CODE_BYTES / SLOT_BYTES) * SLOT_BYTES;
+    if (displacement_bytes == 8 && roll == 18)
+        return random_below(b->r, 2); /* 0 is special to lookups */
     if (displacement_bytes != 1 && roll < 18) /* not mapped, or not executable */
         return b->s->base + (roll & 1 ? SANDBOX_CODE_BYTES : SANDBOX_DATA) + roll;
     if (roll < 50)
         return b->p->start - 1 - random_below(b->r, 50);
     if (roll < 60)
-        return 0; /* the next instruction */
-    return end + random_below(b->r, 50);
+        return displacement_bytes == 8 ? b->p->start - 1 : 0; /* the next instruction */
+    return end + random_below(b->r, 50) + (displacement_bytes == 8 ? 100 : 0);
 }
 
 static void finish_branch(struct builder *b, uint32_t at, int bytes)
@@ -482,8 +484,6 @@ void generate_one(struct program *program, const struct sandbox *sandbox, struct
     struct program trial = {.start = start};
     struct builder b = {.p = &trial, .s = sandbox, .r = &main_random};
     b.target = pick_target(&b, 8);
-    if (!b.target)
-        b.target = start - 1;
     put_instruction(&b, row);
     *program = (struct program){.start = start};
     struct builder whole = {.p = program, .s = sandbox, .r = r, .target = b.target};

@@ -77,4 +77,7 @@ void program_place(const struct program *program, const struct sandbox *sandbox)
 void generate_state(const struct program *program, const struct sandbox *sandbox, struct random *r,
                     struct machine_state *state);
 
+/** Which of the calls that ROW_SYSCALL makes are untraced. */
+void generate_call_classes(const struct sandbox *sandbox, struct random *r);
+
 #endif

@@ -113,15 +113,16 @@ static void suit_string(const struct sandbox *s, struct random *r, struct machin
     state->gpr[1] = random_percent(r, 95) ? random_below(r, 100) : random_next(r);
 }
 
-static void suit_syscall(const struct sandbox *s, struct random *r, struct machine_state *state)
+static const uint64_t calls[] = {SYS_getpid, SYS_gettid, SYS_getuid,          0x1234,
+                                 0xfffffffff, UINT64_MAX, SYS_getpid | 1ull << 32, 500,
+                                 0x10027,     0x7fff1234};
+enum { CALLS = sizeof calls / sizeof calls[0] };
+
+void generate_call_classes(const struct sandbox *s, struct random *r)
 {
-    static const uint64_t calls[] = {SYS_getpid,  SYS_gettid,   SYS_getuid,          0x1234,
-                                     0xfffffffff, UINT64_MAX,   SYS_getpid | 1ull << 32, 500,
-                                     0x10027,     0x7fff1234};
-    uint64_t call = calls[random_below(r, sizeof calls / sizeof calls[0])];
-    state->gpr[0] = call;
-    if ((call & 0xffff) < 0xff00)
-        s->classes[call & 0xffff] = random_next(r) & 1;
+    for (int i = 0; i < CALLS; i++)
+        if ((calls[i] & 0xffff) < 0xff00)
+            s->classes[calls[i] & 0xffff] = random_next(r) & 1;
 }
 
 static void put_on_stack(const struct sandbox *s, const struct machine_state *state,
@@ -144,9 +145,11 @@ static void suit(const struct program *program, const struct sandbox *s, struct 
     if (program->flags & ROW_STRING)
         suit_string(s, r, state);
     if (program->flags & ROW_SYSCALL)
-        suit_syscall(s, r, state);
+        state->gpr[0] = calls[random_below(r, CALLS)];
     if (program->flags & ROW_TO_STACK)
         put_on_stack(s, state, program->target);
+    if (program->flags & ROW_LOAD_FLAGS) /* no trap flag: it would trap in the shadow's own code */
+        state->gpr[4] = s->base + SANDBOX_STACK + 8 * random_below(r, 256);
     if (program->flags & ROW_LOAD_FLAGS)
         put_on_stack(s, state, random_next(r) & (ARITHMETIC | DIRECTION | ID));
 }

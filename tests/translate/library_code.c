@@ -28,6 +28,25 @@ static const Elf64_Shdr *find_section(const struct library *l, const char *name)
     return NULL;
 }
 
+/*
+ * The length in a frame description entry (LSB 5.0 core, 10.6.1.2), whose start must be relative to
+ * its place, in 32 bits, as in all x86-64 code. .eh_frame lies as far from .eh_frame_hdr in the file
+ * as in memory.
+ */
+static uint64_t function_bytes(const struct library *l, const Elf64_Shdr *index, uint64_t fde,
+                               uint64_t address)
+{
+    enum { START = 8, LENGTH = 12, END = 16 };
+    uint64_t place = index->sh_offset + (fde - index->sh_addr);
+    int32_t start;
+    uint32_t bytes;
+    if (place + END > l->size)
+        return 0;
+    memcpy(&start, l->bytes + place + START, sizeof start);
+    memcpy(&bytes, l->bytes + place + LENGTH, sizeof bytes);
+    return fde + START + (uint64_t)(int64_t)start == address ? bytes : 0;
+}
+
 /* The sorted table of .eh_frame_hdr (LSB 5.0 core, 10.6.2): as ld and lld write it, pairs of 32-bit
  * offsets from the section's start. */
 static void find_functions(struct library *l)
@@ -45,11 +64,13 @@ static void find_functions(struct library *l)
         return;
     l->functions = calloc(count + 1, sizeof l->functions[0]);
     for (uint32_t i = 0; l->functions && i < count; i++) {
-        int32_t start;
+        int32_t start, fde;
         memcpy(&start, at + 12 + i * 8, sizeof start);
+        memcpy(&fde, at + 16 + i * 8, sizeof fde);
         uint64_t address = index->sh_addr + (uint64_t)(int64_t)start;
-        if (address >= l->text && address < l->text + l->text_bytes)
-            l->functions[l->function_count++] = address;
+        uint64_t bytes = function_bytes(l, index, index->sh_addr + (uint64_t)(int64_t)fde, address);
+        if (address >= l->text && address + bytes <= l->text + l->text_bytes)
+            l->functions[l->function_count++] = (struct library_function){address, bytes};
     }
 }
 
@@ -84,6 +105,20 @@ void library_close(struct library *l)
     *l = (struct library){0};
 }
 
+const struct library_function *library_function_of(const struct library *l, uint64_t address)
+{
+    uint32_t low = 0, high = l->function_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (l->functions[middle].start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct library_function *f = &l->functions[low - 1];
+    return low && address < f->start + f->bytes ? f : NULL;
+}
+
 const char *library_path(const char *name)
 {
     static const char *const folders[] = {
@@ -91,9 +126,10 @@ const char *library_path(const char *name)
         "/usr/bin", "/usr/local/bin", "/usr/lib/gcc/x86_64-linux-gnu/12",
         "/usr/lib/gcc/x86_64-linux-gnu/13", "/usr/lib/gcc/x86_64-linux-gnu/14"};
     static char path[512];
+    struct stat status;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", folders[i], name);
-        if (access(path, R_OK) == 0)
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, R_OK) == 0)
             return path;
     }
     return NULL;
@@ -110,12 +146,14 @@ static bool keeps_register(ZydisRegister named)
     case ZYDIS_REGISTER_R13:
     case ZYDIS_REGISTER_R14:
     case ZYDIS_REGISTER_R15:
-    case ZYDIS_REGISTER_FS:
         return false;
     default:
         return true;
     }
 }
+
+/* A far displacement could reach memory that is not the sandbox's. */
+enum { DISP_MAX = 0x8000 };
 
 static bool is_harmless(const ZydisDecoder *zydis, const uint8_t *bytes, size_t size)
 {
@@ -132,9 +170,12 @@ static bool is_harmless(const ZydisDecoder *zydis, const uint8_t *bytes, size_t 
         const ZydisDecodedOperand *o = &operands[i];
         if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && !keeps_register(o->reg.value))
             return false;
+        if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && o->mem.base != ZYDIS_REGISTER_RIP &&
+            (o->mem.disp.value > DISP_MAX || o->mem.disp.value < -DISP_MAX))
+            return false;
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY &&
             (!keeps_register(o->mem.base) || !keeps_register(o->mem.index) ||
-             !keeps_register(o->mem.segment)))
+             o->mem.segment == ZYDIS_REGISTER_FS))
             return false;
     }
     return true;

@@ -23,7 +23,6 @@
 enum {
     PAGE = 4096,
     TRAP_FLAG = 0x100,
-    FLAG_ID = 0x200000,
     HANDLER_STACK_BYTES = 1 << 18,
     TRAPS_MAX = 20000, /* single steps of one run; a rep instruction takes many */
     SW_RESERVED = 464, /* of the FXSAVE image: the kernel's, see asm/sigcontext.h */
@@ -133,11 +132,9 @@ static void go_home(ucontext_t *context)
 /* A rep instruction traps after each round, and yet is one. */
 static bool is_repeated(const uint8_t *code)
 {
-    enum { PREFIXES = 3 };
-    for (int i = 0; i < PREFIXES; i++)
-        if (code[i] == 0xf2 || code[i] == 0xf3)
-            return true;
-    return false;
+    while (*code == 0x66 || *code == 0x67)
+        code++;
+    return *code == 0xf2 || *code == 0xf3;
 }
 
 /* Whether this is a step's trap and the run goes on. */
@@ -209,7 +206,7 @@ int sandbox_step(const struct sandbox *sandbox, const struct machine_state *in,
     run.traps = 0;
     memcpy(steps[0].gpr, in->gpr, sizeof in->gpr);
     steps[0].rip = in->rip;
-    steps[0].flags = in->flags & STATE_FLAGS & ~(uint64_t)FLAG_ID; /* sigreturn leaves it out */
+    steps[0].flags = in->flags & STATE_FLAGS;
     sandbox_run(sandbox, in, out, end);
     run.steps = NULL;
     return run.overflow ? -1 : run.step_count;
@@ -287,6 +284,7 @@ static bool map_runtime(struct sandbox *s)
     for (int i = 0; i < 256; i++)
         at[RRS_RUNTIME_ODD + i] = i & 1;
     s->l1 = (struct rrs_lookup_entry *)(at + RRS_RUNTIME_L1);
+    s->jumps = (struct rrs_jump_entry *)(at + RRS_RUNTIME_JUMPS);
     s->l2 = (struct rrs_lookup_entry *)(at + RRS_RUNTIME_L2);
     rrs_lower_runtime_page(at + RRS_RUNTIME_CODE, s->runtime);
     return mprotect(at + RRS_RUNTIME_CODE, PAGE, PROT_READ | PROT_EXEC) == 0;
@@ -311,8 +309,12 @@ bool sandbox_init(struct sandbox *sandbox, uint64_t base, uint32_t runtime)
     return true;
 }
 
-void sandbox_code_executable(const struct sandbox *sandbox, bool executable)
+void sandbox_native(const struct sandbox *sandbox, bool native)
 {
+    uint8_t *runtime = (uint8_t *)(uintptr_t)sandbox->runtime;
+    mprotect(runtime, RRS_RUNTIME_BYTES, native ? PROT_NONE : PROT_READ | PROT_WRITE);
+    if (!native)
+        mprotect(runtime + RRS_RUNTIME_CODE, PAGE, PROT_READ | PROT_EXEC);
     mprotect(sandbox_memory(sandbox, 0), SANDBOX_CODE_BYTES,
-             PROT_READ | (executable ? PROT_EXEC : 0));
+             PROT_READ | (native ? PROT_EXEC : 0));
 }

@@ -30,7 +30,7 @@ enum {
 
 enum {
     STATE_FP_BYTES = 4096, /* the standard XSAVE image, at most */
-    STATE_FLAGS = 0x244cd5, /* CF PF AF ZF SF DF OF NT AC ID; TF is the test's */
+    STATE_FLAGS = 0x44cd5, /* CF PF AF ZF SF DF OF NT AC; TF is the test's, no frame loads ID */
 };
 
 struct machine_state {
@@ -62,6 +62,7 @@ struct sandbox {
     struct rrs_cells *cells;
     uint8_t *classes;
     struct rrs_lookup_entry *l1, *l2;
+    struct rrs_jump_entry *jumps;
     uint8_t *code;        /* a view of the code that can be written */
     uint32_t fp_bytes;    /* of an XSAVE image here */
     uint64_t fp_features; /* state components that are set and compared */
@@ -71,8 +72,8 @@ struct sandbox {
 /** Maps everything; `base` must have 4 MiB free. False, with a message, if that cannot be had. */
 bool sandbox_init(struct sandbox *sandbox, uint64_t base, uint32_t runtime);
 
-/** Makes the app code executable, or not. */
-void sandbox_code_executable(const struct sandbox *sandbox, bool executable);
+/** Before native runs: app code may be executed, and the runtime is out of sight. Or the reverse. */
+void sandbox_native(const struct sandbox *sandbox, bool native);
 
 /** Runs from `in` until a signal; both states may be the same object. */
 void sandbox_run(const struct sandbox *sandbox, const struct machine_state *in,

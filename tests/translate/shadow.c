@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { RAX_NUMBER = 0, RCX_NUMBER = 1, RDX_NUMBER = 2, R11_NUMBER = 11, TRAP_INT3 = 3 };
+enum { RAX_NUMBER = 0, RCX_NUMBER = 1, RDX_NUMBER = 2, R11_NUMBER = 11 };
+enum { TRAP_INT3 = 3, INT_OPCODE = 0xcd };
 
 /* --- the source of code --- */
 
@@ -32,56 +34,86 @@ static bool owns(void *context, int64_t app)
     return at >= s->code_start && at < s->code_end;
 }
 
+static bool changes_unseen(void *context, int64_t app)
+{
+    (void)app;
+    return ((const struct shadow *)context)->checked;
+}
+
+static uint32_t free_l2_slot(const struct sandbox *sandbox, uint64_t app_pc)
+{
+    uint32_t slot = rrs_lookup_l2_slot(app_pc);
+    while (sandbox->l2[slot].app_pc && sandbox->l2[slot].app_pc != app_pc)
+        slot = (slot + 1) & ((1 << RRS_L2_BITS) - 1);
+    return slot;
+}
+
 static void add_indirect(void *context, int64_t app, uint32_t offset)
 {
-    enum { L2_MASK = (1 << RRS_L2_BITS) - 1, MADE_MAX = 4096 };
+    enum { MADE_MAX = sizeof ((struct shadow *)0)->made / sizeof ((struct shadow *)0)->made[0] };
     struct shadow *s = context;
-    struct rrs_lookup_entry entry = {s->sandbox->base + (uint64_t)app, s->cache_address + offset};
-    if (s->use_l1 && s->made_l1_count < MADE_MAX) {
-        uint32_t slot = rrs_lookup_l1_slot(entry.app_pc);
-        s->sandbox->l1[slot] = entry;
-        s->made_l1[s->made_l1_count++] = slot;
-    }
-    if (s->use_l2 && s->made_l2_count < MADE_MAX) {
-        uint32_t slot = rrs_lookup_l2_slot(entry.app_pc);
-        while (s->sandbox->l2[slot].app_pc && s->sandbox->l2[slot].app_pc != entry.app_pc)
-            slot = (slot + 1) & L2_MASK;
-        s->sandbox->l2[slot] = entry;
-        s->made_l2[s->made_l2_count++] = slot;
-    }
+    const struct sandbox *sandbox = s->sandbox;
+    uint64_t app_pc = sandbox->base + (uint64_t)app, shadow_pc = s->cache_address + offset;
+    if (s->made_count == MADE_MAX)
+        return;
+    uint32_t l1 = rrs_lookup_l1_slot(app_pc), l2 = free_l2_slot(sandbox, app_pc);
+    if (s->use_l1)
+        sandbox->l1[l1] = (struct rrs_lookup_entry){app_pc, shadow_pc};
+    if (s->use_jumps)
+        sandbox->jumps[app_pc & 0xffff] = (struct rrs_jump_entry){-app_pc, shadow_pc};
+    if (s->use_l2)
+        sandbox->l2[l2] = (struct rrs_lookup_entry){app_pc, shadow_pc};
+    s->made[s->made_count].l1 = l1;
+    s->made[s->made_count].jump = app_pc & 0xffff;
+    s->made[s->made_count++].l2 = l2;
 }
 
 void shadow_forget_lookups(struct shadow *s)
 {
-    for (uint32_t i = 0; i < s->made_l1_count; i++)
-        s->sandbox->l1[s->made_l1[i]] = (struct rrs_lookup_entry){0};
-    for (uint32_t i = 0; i < s->made_l2_count; i++)
-        s->sandbox->l2[s->made_l2[i]] = (struct rrs_lookup_entry){0};
-    s->made_l1_count = s->made_l2_count = 0;
+    for (uint32_t i = 0; i < s->made_count; i++) {
+        s->sandbox->l1[s->made[i].l1] = (struct rrs_lookup_entry){0};
+        s->sandbox->jumps[s->made[i].jump] = (struct rrs_jump_entry){0};
+        s->sandbox->l2[s->made[i].l2] = (struct rrs_lookup_entry){0};
+    }
+    s->made_count = 0;
+}
+
+/* Two views, as in a session: the one that runs cannot be written by a stray store. */
+static uint8_t *map_cache(uint64_t address)
+{
+    void *wanted = (void *)(uintptr_t)address;
+    int fd = memfd_create("code cache", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, SHADOW_CACHE_BYTES) < 0)
+        return NULL;
+    void *run_view = mmap(wanted, SHADOW_CACHE_BYTES, PROT_READ | PROT_EXEC,
+                          MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+    void *view = mmap(NULL, SHADOW_CACHE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (run_view == wanted && view != MAP_FAILED)
+        return view;
+    printf("cannot map a cache at %#llx\n", (unsigned long long)address);
+    return NULL;
 }
 
 bool shadow_init(struct shadow *s, const struct sandbox *sandbox, uint64_t cache_address,
                  const struct rrs_translate_options *options)
 {
     *s = (struct shadow){.sandbox = sandbox, .cache_address = cache_address};
-    void *wanted = (void *)(uintptr_t)cache_address;
-    void *got = mmap(wanted, SHADOW_CACHE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (got != wanted) {
-        printf("cannot map a cache at %#llx\n", (unsigned long long)cache_address);
+    uint8_t *memory = map_cache(cache_address);
+    if (!memory)
         return false;
-    }
     s->code_start = sandbox->base;
     s->code_end = sandbox->base + SANDBOX_CODE_BYTES;
-    s->source = (struct rrs_code_source){read_code, owns, add_indirect, s};
+    s->source =
+        (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, s};
     s->translator.options = *options;
     s->translator.decoder = rrs_decoder_create();
-    s->use_l1 = s->use_l2 = true;
+    s->use_l1 = s->use_jumps = s->use_l2 = true;
     snprintf(s->name, sizeof s->name, "block-insns %u, eager %u, cut-seed %llu, cache at %+lld",
              options->block_insns, options->eager_traces, (unsigned long long)options->cut_seed,
              (long long)(cache_address - sandbox->base));
     struct rrs_error *error =
-        rrs_code_cache_init(&s->cache, got, SHADOW_CACHE_BYTES,
+        rrs_code_cache_init(&s->cache, memory, SHADOW_CACHE_BYTES,
                             (int64_t)(cache_address - sandbox->base), sandbox->runtime);
     rrs_error_destroy(error);
     return !error && s->translator.decoder;
@@ -93,8 +125,19 @@ void shadow_drop(struct shadow *s, uint64_t from, uint64_t to)
         shadow_forget_lookups(s);
         rrs_code_cache_flush(&s->cache);
     }
+    bool at_end = to > s->code_end; /* an exit for want of bytes does not check them */
+    if (s->checked && !at_end)
+        return;
     rrs_code_cache_drop(&s->cache, (int64_t)(from - s->sandbox->base),
                         (int64_t)(to - s->sandbox->base));
+}
+
+void shadow_hide(const struct shadow *s, bool hide)
+{
+    const uint64_t high = 1ull << 40; /* no random address comes by there */
+    if (s->cache_address < high)
+        mprotect((void *)(uintptr_t)s->cache_address, (s->cache.used + 4096) & ~4095u,
+             hide ? PROT_NONE : PROT_READ | PROT_EXEC);
 }
 
 uint64_t shadow_dead_flags(const struct shadow *s, uint64_t app_pc)
@@ -151,6 +194,12 @@ static void restore_exit_registers(struct shadow_run *run)
     run->state->gpr[R11_NUMBER] = cells->exit_r11;
 }
 
+static void take_lookup_registers(struct shadow_run *run)
+{
+    run->state->gpr[RCX_NUMBER] = run->s->sandbox->cells->lookup_rcx;
+    run->state->gpr[RDX_NUMBER] = run->s->sandbox->cells->lookup_rdx;
+}
+
 static bool at_exit(const struct shadow_run *run)
 {
     return run->signal.signal == SIGILL &&
@@ -162,9 +211,17 @@ static void map_back(struct shadow_run *run, bool pending_counts)
 {
     struct shadow *s = run->s;
     struct machine_state *state = run->state;
+    if (state->rip == 0) { /* a free entry of a lookup table matches app PC 0 */
+        take_lookup_registers(run);
+        end_run(run, SHADOW_FETCH, 0);
+        return;
+    }
     uint64_t behind = run->signal.signal == SIGTRAP && run->signal.trap == TRAP_INT3;
     uint32_t at = (uint32_t)(state->rip - behind - s->cache_address);
     struct rrs_block *block = rrs_code_cache_block_of_shadow(&s->cache, at);
+    bool just_behind = !block;
+    if (just_behind) /* a trap (int 4) by the last instruction of a block that was cut */
+        block = rrs_code_cache_block_of_shadow(&s->cache, at - 1);
     if (!block) {
         lose(run, "a signal outside of every block");
         return;
@@ -180,9 +237,14 @@ static void map_back(struct shadow_run *run, bool pending_counts)
     if (pending_counts && block->ticks && at - block->shadow >= block->pending_from)
         run->end->ticks--;
     uint64_t shadow_pc = state->rip;
-    end_run(run, SHADOW_SIGNAL, s->sandbox->base + block->app + app_offset + behind);
-    if (run->signal.address == shadow_pc - behind) /* siginfo that names the code */
-        run->end->signal.address = state->rip - behind;
+    uint64_t app_pc = s->sandbox->base + block->app + app_offset;
+    if (just_behind)
+        app_pc = s->sandbox->base + block->app + block->app_bytes;
+    if (behind && *(const uint8_t *)(uintptr_t)app_pc == INT_OPCODE) /* cd 03 */
+        behind = 2;
+    end_run(run, SHADOW_SIGNAL, app_pc + behind);
+    if (run->signal.address == shadow_pc) /* siginfo that names the code */
+        run->end->signal.address = state->rip;
 }
 
 static void run_shadow_from(struct shadow_run *run, uint64_t shadow_pc)
@@ -284,16 +346,21 @@ static bool dispatch(struct shadow_run *run)
     bool goes_on;
     uint64_t app_pc = s->sandbox->base + (uint64_t)exit.app;
     restore_exit_registers(run);
-    run->indirect = id == RRS_EXIT_MISS;
+    run->indirect = id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP;
     if (run->indirect) {
         run->app_pc = run->state->gpr[RCX_NUMBER];
-        run->state->gpr[RCX_NUMBER] = s->sandbox->cells->lookup_rcx;
-        run->state->gpr[RDX_NUMBER] = s->sandbox->cells->lookup_rdx;
+        take_lookup_registers(run);
+        if (id == RRS_FIXED_EXIT_MISS)
+            run->state->flags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
         return true;
     }
     run->end->exit = exit;
     switch ((enum rrs_exit_kind)exit.kind) {
     case RRS_EXIT_LINK:
+        run->app_pc = app_pc;
+        return true;
+    case RRS_EXIT_STALE:
+        rrs_code_cache_drop(&s->cache, exit.app, exit.app + exit.insn_bytes);
         run->app_pc = app_pc;
         return true;
     case RRS_EXIT_TICK: {

@@ -19,9 +19,13 @@ struct shadow {
     struct rrs_code_source source;
     uint64_t cache_address;
     uint64_t code_start, code_end; /* what may be read as code */
-    /* Levels that get lookup entries, and the entries made since shadow_forget_lookups(). */
-    bool use_l1, use_l2;
-    uint32_t made_l1[4096], made_l2[4096], made_l1_count, made_l2_count;
+    bool checked; /* blocks check their code, so that shadow_drop() is not needed */
+    /* Tables that get lookup entries, and the entries made since shadow_forget_lookups(). */
+    bool use_l1, use_jumps, use_l2;
+    struct {
+        uint32_t l1, jump, l2;
+    } made[4096];
+    uint32_t made_count;
     char name[96];
 };
 
@@ -52,6 +56,9 @@ void shadow_run(struct shadow *shadow, struct machine_state *state, uint64_t tic
 /** The code of [from, to) has changed. */
 void shadow_drop(struct shadow *shadow, uint64_t from, uint64_t to);
 void shadow_forget_lookups(struct shadow *shadow);
+
+/** Takes the cache out of sight of native runs, or puts it back, if they could come by it. */
+void shadow_hide(const struct shadow *shadow, bool hide);
 
 /** Flags dead at the app PC. */
 uint64_t shadow_dead_flags(const struct shadow *shadow, uint64_t app_pc);

@@ -29,14 +29,18 @@ static bool goes_back(const uint8_t *code, const uint8_t *displacement, int byte
     memcpy(&disp, displacement, (size_t)bytes);
     if (bytes == 1)
         disp = (int8_t)disp;
+    if (bytes == 2)
+        disp = (int16_t)disp;
     return displacement + bytes + disp <= code;
 }
 
 bool oracle_is_tick(const uint8_t *code)
 {
     const uint8_t *at = code;
-    while (is_prefix(*at))
-        at++;
+    int wide = 4; /* AMD CPUs obey an operand-size prefix */
+    for (; is_prefix(*at); at++)
+        if (*at == 0x66 && __builtin_cpu_is("amd"))
+            wide = 2;
     switch (at[0]) {
     case 0xc2:
     case 0xc3:
@@ -51,9 +55,9 @@ bool oracle_is_tick(const uint8_t *code)
         return goes_back(code, at + 1, 1);
     case 0xe8:
     case 0xe9:
-        return goes_back(code, at + 1, 4);
+        return goes_back(code, at + 1, wide);
     case 0x0f:
-        return (at[1] & 0xf0) == 0x80 && goes_back(code, at + 2, 4);
+        return (at[1] & 0xf0) == 0x80 && goes_back(code, at + 2, wide);
     default:
         return (at[0] & 0xf0) == 0x70 && goes_back(code, at + 1, 1);
     }
@@ -88,8 +92,7 @@ uint64_t oracle_valid_flags(const struct shadow *shadow, const struct step *step
         if (!rrs_decode(shadow->translator.decoder, code_at(&steps[i]), RRS_INSN_MAX_BYTES, &insn))
             continue;
         valid |= insn.flags_killed;
-        if (insn.kind == RRS_INSN_CALL || insn.kind == RRS_INSN_CALL_INDIRECT ||
-            insn.kind == RRS_INSN_JMP_INDIRECT || insn.kind == RRS_INSN_RET)
+        if (rrs_insn_ends_flags(&insn))
             valid &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
     }
     return valid;
