@@ -49,6 +49,8 @@ static int report_exec_failure(struct rrs_error *error, const char *program)
         print_error("%s: command not found (no such program in any folder of PATH)", program);
     else if (error->code == RRS_ERROR_UNSUPPORTED)
         print_error("%s: cannot execute: %s", program, error->message);
+    else if (error->os_errno == ENOEXEC)
+        print_error("%s: cannot execute binary file: %s", program, strerror(ENOEXEC));
     else
         print_error("%s: %s (execve refused it)", program, strerror(error->os_errno));
     rrs_error_destroy(error);
@@ -81,7 +83,7 @@ static void print_processes(const struct rrs_session *session, const struct rrs_
 static void print_text(const struct rrs_session *session, const struct count_options *options)
 {
     print_processes(session, session->processes, options->per_task);
-    fprintf(stderr, "rrsoft: total: %" PRIu64 " ticks\n", session->ticks);
+    fprintf(stderr, "rrsoft: total: %" PRIu64 " ticks\n", session->clock.ticks);
     if (!options->stats)
         return;
 #define X(name, text) fprintf(stderr, "rrsoft: %14" PRIu64 "  %s\n", session->counters.name, text);
@@ -117,7 +119,7 @@ static void print_json(const struct rrs_session *session)
 {
     struct json json = {.stream = stderr};
     json_open_object(&json, NULL);
-    json_number(&json, "ticks", session->ticks);
+    json_number(&json, "ticks", session->clock.ticks);
     json_open_array(&json, "processes");
     print_json_processes(&json, session, session->processes);
     json_close_array(&json);

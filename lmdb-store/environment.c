@@ -369,6 +369,19 @@ static struct rrs_error *check_file(struct rrs_environment *environment, bool wr
     return writable ? rrs_record_survey_check_all(environment) : NULL;
 }
 
+/* A writer that commits often would change the pages under the check, which then takes them for
+ * damaged. So the snapshot is pinned first, for which LMDB looks at the meta pages only. */
+static struct rrs_error *open_beside_writer(struct rrs_environment *environment)
+{
+    MDB_txn *pin;
+    RRS_TRY(rrs_integrity_check_metas(environment->data_fd, environment->data_path));
+    RRS_TRY(open_lmdb_for_reading(environment));
+    RRS_TRY(rrs_environment_begin_read(environment, &pin));
+    struct rrs_error *error = check_file(environment, false);
+    mdb_txn_abort(pin);
+    return error;
+}
+
 struct rrs_error *rrs_environment_open(const char *path, bool writable,
                                        struct rrs_environment **environment)
 {
@@ -378,11 +391,12 @@ struct rrs_error *rrs_environment_open(const char *path, bool writable,
     RRS_TRY(rrs_file_system_check(path));
     if (writable)
         RRS_TRY(become_writer(made));
-    RRS_TRY(check_file(made, writable));
-    if (writable)
-        RRS_TRY(open_lmdb_with_lock(made, MDB_NOSYNC));
-    else
-        RRS_TRY(open_lmdb_for_reading(made));
+    if (!writable && rrs_environment_has_writer(made)) {
+        RRS_TRY(open_beside_writer(made));
+    } else {
+        RRS_TRY(check_file(made, writable));
+        RRS_TRY(writable ? open_lmdb_with_lock(made, MDB_NOSYNC) : open_lmdb_for_reading(made));
+    }
     RRS_TRY(open_databases(made));
     *environment = rrs_steal_pointer(&made);
     return NULL;

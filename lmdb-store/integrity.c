@@ -259,7 +259,7 @@ static struct rrs_error *walk_snapshot(struct rrs_integrity_walk *walk,
     return NULL;
 }
 
-static struct rrs_error *check_once(struct rrs_integrity_walk *walk, struct metas *metas)
+static struct rrs_error *check_metas(struct rrs_integrity_walk *walk, struct metas *metas)
 {
     RRS_TRY(measure(walk));
     RRS_TRY(check_first_bytes(walk));
@@ -267,7 +267,12 @@ static struct rrs_error *check_once(struct rrs_integrity_walk *walk, struct meta
     RRS_TRY(measure(walk));
     RRS_TRY(check_transactions(walk, metas));
     RRS_TRY(check_meta(walk, &metas->decoded[0], 0));
-    RRS_TRY(check_meta(walk, &metas->decoded[1], 1));
+    return check_meta(walk, &metas->decoded[1], 1);
+}
+
+static struct rrs_error *check_all(struct rrs_integrity_walk *walk, struct metas *metas)
+{
+    RRS_TRY(check_metas(walk, metas));
     RRS_TRY(check_meta_age(walk, metas, 0));
     RRS_TRY(check_meta_age(walk, metas, 1));
     bool odd = metas->decoded[0].transaction < metas->decoded[1].transaction;
@@ -287,6 +292,28 @@ static bool was_overtaken(int fd, const struct metas *metas, uint32_t page_bytes
     return false;
 }
 
+/* Runs `check`, again if a writer committed meanwhile: then it may have seen two states at once. */
+static struct rrs_error *check_repeatedly(struct rrs_error *(*check)(struct rrs_integrity_walk *,
+                                                                     struct metas *),
+                                          const struct rrs_integrity_walk *begin,
+                                          struct rrs_integrity_report *report)
+{
+    for (uint32_t tries = 1;; tries++) {
+        struct metas metas = {0};
+        struct rrs_integrity_walk walk = *begin;
+        struct rrs_error *error = check(&walk, &metas);
+        if (!error && report) {
+            *report = walk.report;
+            report->snapshots_tried = tries;
+        }
+        bool again = error && error->code == RRS_ERROR_BAD_TRACE && tries < SNAPSHOTS_MAX &&
+                     walk.page_bytes && was_overtaken(walk.fd, &metas, walk.page_bytes);
+        if (!again)
+            return error;
+        rrs_error_destroy(error);
+    }
+}
+
 struct rrs_error *rrs_integrity_check(int data_fd, const char *path,
                                       struct rrs_integrity_report *report)
 {
@@ -297,18 +324,12 @@ struct rrs_error *rrs_integrity_check_visiting(int data_fd, const char *path,
                                                const struct rrs_integrity_visitor *visitor,
                                                struct rrs_integrity_report *report)
 {
-    for (uint32_t tries = 1;; tries++) {
-        struct metas metas = {0};
-        struct rrs_integrity_walk walk = {.fd = data_fd, .path = path, .visitor = visitor};
-        struct rrs_error *error = check_once(&walk, &metas);
-        if (!error && report) {
-            *report = walk.report;
-            report->snapshots_tried = tries;
-        }
-        bool again = error && error->code == RRS_ERROR_BAD_TRACE && tries < SNAPSHOTS_MAX &&
-                     walk.page_bytes && was_overtaken(data_fd, &metas, walk.page_bytes);
-        if (!again)
-            return error;
-        rrs_error_destroy(error);
-    }
+    const struct rrs_integrity_walk walk = {.fd = data_fd, .path = path, .visitor = visitor};
+    return check_repeatedly(check_all, &walk, report);
+}
+
+struct rrs_error *rrs_integrity_check_metas(int data_fd, const char *path)
+{
+    const struct rrs_integrity_walk walk = {.fd = data_fd, .path = path};
+    return check_repeatedly(check_metas, &walk, NULL);
 }

@@ -42,7 +42,8 @@ struct rrs_integrity_report {
  * are not. Memory: one bit per page of the file and one page per level of a tree.
  *
  * A writer may commit during the check. Then the check starts again on the newer snapshot, a few
- * times; if each is overtaken, the last finding is returned.
+ * times; if each is overtaken, the last finding is returned, and may be no damage. With a read
+ * transaction of LMDB open on the file that cannot be: see rrs_integrity_check_metas().
  *
  * `report` may be NULL; untouched on failure.
  *
@@ -72,5 +73,13 @@ struct rrs_integrity_visitor {
 RRS_MUST_CHECK struct rrs_error *rrs_integrity_check_visiting(
     int data_fd, const char *path, const struct rrs_integrity_visitor *visitor,
     struct rrs_integrity_report *report);
+
+/**
+ * Checks the two meta pages alone: all that liblmdb looks at when it opens a file and begins a read
+ * transaction. After that the transaction keeps a writer from using the pages of its snapshot, and
+ * of all later ones, again; so rrs_integrity_check() then sees a file that stands still. Errors: as
+ * there.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_integrity_check_metas(int data_fd, const char *path);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/run/space_internal.h"
 
+#include "engine/run/descriptors.h"
 #include "engine/run/remote.h"
 #include "engine/tracee/maps.h"
 
@@ -95,11 +96,9 @@ void rrs_space_flush_module(struct rrs_session *session, struct rrs_module *modu
 
 static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task *task)
 {
-    enum { PATH_IN_CELLS = 2048 };
     struct rrs_address_space *space = task->space;
     int64_t fd;
-    RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_CELLS + PATH_IN_CELLS,
-                                &fd));
+    RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
@@ -117,8 +116,6 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
     struct rrs_source_context context = {
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
-    if (!rrs_translate_has_room(&module->cache))
-        rrs_space_flush_module(session, module);
     if (module->private)
         task->space->fetch_size = 0; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
@@ -143,6 +140,10 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
     int64_t app = (int64_t)(app_pc - attachment->base);
     struct rrs_block *block = rrs_code_cache_block_at(cache, app);
     if (!block || (indirect && !block->indirect_entry)) {
+        if (!rrs_translate_has_room(cache)) {
+            RRS_TRY(rrs_space_enlarge(session, task, app_pc, &attachment));
+            cache = &attachment->module->cache;
+        }
         RRS_TRY(translate(session, task, attachment, app_pc, indirect));
         block = rrs_code_cache_block_at(cache, app);
     } else if (indirect) {
@@ -268,14 +269,14 @@ static struct rrs_error *hide_vdso(struct rrs_task *task)
 static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_task *task,
                                      uint32_t base)
 {
-    enum { BELOW_STACK = 1024, PATH_BYTES = 64 };
+    enum { BELOW_STACK = 1024 };
     struct rrs_address_space *space = task->space;
-    rrs_addr path_at = task->regs.rsp - BELOW_STACK;
-    uint8_t before[PATH_BYTES];
+    rrs_addr scratch = task->regs.rsp - BELOW_STACK;
+    uint8_t before[RRS_GIVE_SCRATCH_BYTES];
     int64_t fd;
-    RRS_TRY(rrs_tracee_read_all(task->tid, path_at, before, sizeof before));
-    RRS_TRY(rrs_space_open_pool(session, task, path_at, &fd));
-    RRS_TRY(rrs_tracee_write(task->tid, path_at, before, sizeof before));
+    RRS_TRY(rrs_tracee_read_all(task->tid, scratch, before, sizeof before));
+    RRS_TRY(rrs_space_open_pool(session, task, scratch, &fd));
+    RRS_TRY(rrs_tracee_write(task->tid, scratch, before, sizeof before));
     uint64_t common = session->common.offset;
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_SESSION, PAGE,
                           PROT_READ | PROT_WRITE, common));

@@ -68,6 +68,7 @@ struct rrs_address_space {
     struct rrs_code_page *pages; /* ascending */
     uint32_t page_count, page_room;
     uint32_t guarded_count; /* of `pages` */
+    bool undumpable;        /* PR_SET_DUMPABLE 0, which the kernel is not told */
     bool all_traced;        /* no call passes untraced: its output could meet a guard */
     rrs_addr fetch_at;      /* what `fetched` holds */
     size_t fetch_size;
@@ -120,6 +121,10 @@ bool rrs_space_has_code(const struct rrs_address_space *space, rrs_addr start, r
 RRS_MUST_CHECK struct rrs_error *rrs_space_unguard(struct rrs_session *session,
                                                    struct rrs_task *task, rrs_addr start,
                                                    rrs_addr end, bool faulted, bool *any);
+
+/** From now on no call of the space passes untraced. Injects a call. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_trace_all_calls(struct rrs_session *session,
+                                                           struct rrs_task *task);
 
 /** Fills in `region`'s file fields from a file of the tracee, if two looks at it can be compared.
  */

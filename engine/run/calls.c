@@ -5,6 +5,7 @@
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
-enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_REFUSE };
+enum call_class { CLASS_MAY, CLASS_PASS, CLASS_NEVER, CLASS_HOOK, CLASS_EVENT, CLASS_REFUSE };
 
 struct call {
     struct rrs_session *session;
@@ -28,6 +29,8 @@ struct call_row {
     struct rrs_error *(*enter)(struct call *call);
     /* `result` is the call's, not an error. The arguments are in task->call_regs. */
     struct rrs_error *(*leave)(struct call *call, uint64_t result);
+    struct rrs_error *(*answer)(struct rrs_session *session, struct rrs_task *task,
+                                const struct user_regs_struct *regs, struct rrs_answer *answer);
 };
 
 /* --- hooks --- */
@@ -196,20 +199,24 @@ static struct rrs_error *leave_sigaltstack(struct call *call, uint64_t result)
 /* --- table --- */
 
 static const struct call_row rows[512] = {
-#define PASS(name)       [SYS_##name] = {CLASS_PASS, NULL, NULL},
-#define NEVER(name)      [SYS_##name] = {CLASS_NEVER, NULL, NULL},
-#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook},
-#define REFUSE(name)     [SYS_##name] = {CLASS_REFUSE, NULL, NULL},
+#define PASS(name)       [SYS_##name] = {.class = CLASS_PASS},
+#define NEVER(name)      [SYS_##name] = {.class = CLASS_NEVER},
+#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook, NULL},
+#define VIRTUAL(name)    [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define EVENT(name)      [SYS_##name] = {.class = CLASS_EVENT},
+#define REFUSE(name)     [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
 #undef PASS
 #undef NEVER
 #undef HOOK
+#undef VIRTUAL
+#undef EVENT
 #undef REFUSE
 };
 
 static const struct call_row *row_of(int number)
 {
-    static const struct call_row other = {CLASS_MAY, NULL, NULL};
+    static const struct call_row other = {.class = CLASS_MAY};
     return (unsigned)number < sizeof rows / sizeof rows[0] ? &rows[number] : &other;
 }
 
@@ -237,7 +244,6 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
 {
     struct user_regs_struct app = behind_call(call->task, call->regs);
     app.rax = (uint64_t)result;
-    call->task->at_call = true;
     rrs_task_ready(call->session, call->task, &app);
     return rrs_task_resume(call->session, call->task, false);
 }
@@ -277,9 +283,36 @@ static struct rrs_error *unguard_outputs(struct call *call)
     return rrs_task_run_to_stop(call->session, call->task, PTRACE_CONT, &status);
 }
 
+/* Whether the call is made at all. */
+static struct rrs_error *judge(struct call *call, const struct call_row *row,
+                               enum rrs_verdict *verdict, struct rrs_answer *answer)
+{
+    struct rrs_task *task = call->task;
+    task->at_call = true;
+    RRS_TRY(rrs_virtual_filter(call->session, task, call->regs, verdict, answer));
+    if (*verdict != RRS_VERDICT_PASS)
+        return NULL;
+    if (row->class == CLASS_REFUSE)
+        *answer = (struct rrs_answer){true, -ENOSYS};
+    else if (row->answer)
+        RRS_TRY(row->answer(call->session, task, call->regs, answer));
+    task->at_call = task->at_call && answer->given;
+    return NULL;
+}
+
 static bool is_alone(const struct rrs_session *session)
 {
     return session->tasks && !session->tasks->next;
+}
+
+/* Waits for the end of a call that cannot sleep, before anything else is looked at. */
+static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_task *task)
+{
+    int status;
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0));
+    RRS_TRY(rrs_task_wait(task, &status));
+    assert(status >> 8 == RRS_STATUS_SYSCALL_STOP && "a call that cannot sleep was interrupted");
+    return rrs_handle_call_exit(session, task);
 }
 
 struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
@@ -293,8 +326,15 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     session->counters.stops_syscall++;
     if (session->runner == task)
         rrs_session_settle(session, false);
-    if (row->class == CLASS_REFUSE)
-        return finish_at_once(&call, -ENOSYS);
+    if (!again) {
+        enum rrs_verdict verdict;
+        struct rrs_answer answer = {0};
+        RRS_TRY(judge(&call, row, &verdict, &answer));
+        if (verdict == RRS_VERDICT_HANDLED)
+            return NULL;
+        if (answer.given)
+            return finish_at_once(&call, answer.result);
+    }
     task->in_call = true;
     if (row->enter && !again) {
         struct user_regs_struct before = *regs;
@@ -308,6 +348,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                                (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    if (row->class == CLASS_HOOK)
+        return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;
@@ -319,6 +361,18 @@ static bool was_interrupted(uint64_t result)
     /* ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: include/linux/errno.h */
     return result == (uint64_t)-512 || result == (uint64_t)-513 || result == (uint64_t)-514 ||
            result == (uint64_t)-516;
+}
+
+/*
+ * The kernel will make the call again, by the instruction in front of the task's PC: the runtime's,
+ * which stays, and not the one in a code cache, which may be gone by then.
+ */
+static struct rrs_error *restart_from_runtime(struct rrs_task *task, struct user_regs_struct *regs)
+{
+    enum { SYSCALL_BYTES = 2 };
+    task->call_shadow = task->space->call_insn + SYSCALL_BYTES;
+    regs->rip = task->call_shadow;
+    return rrs_ptrace_set_regs(task->tid, regs);
 }
 
 struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_task *task)
@@ -333,6 +387,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     }
     if (was_interrupted(regs.rax)) {
         /* A signal's stop comes next, or the call's seccomp stop again. */
+        RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
     struct user_regs_struct app = behind_call(task, &regs);

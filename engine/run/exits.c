@@ -35,14 +35,12 @@ static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool 
     return rrs_task_resume(x->session, x->task, indirect);
 }
 
-static struct rrs_error *handle_miss(struct exit_context *x, bool keep_flags)
+static struct rrs_error *handle_miss(struct exit_context *x)
 {
     rrs_addr target = x->regs.rcx;
     x->session->counters.stops_miss++;
     rrs_session_settle(x->session, false);
     rrs_state_behind_lookup(x->task, &x->regs);
-    if (!keep_flags)
-        x->regs.eflags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
     return go_on_at(x, target, true);
 }
 
@@ -74,7 +72,7 @@ static struct rrs_error *run_to_transfer(struct exit_context *x, const struct rr
             continue;
         siginfo_t info;
         error = rrs_ptrace_get_siginfo(x->task->tid, &info);
-        if (!error && info.si_code > 0) { /* raised by the code itself */
+        if (!error && rrs_signal_is_raised(&info)) {
             *arrived = false;
             break;
         }
@@ -182,6 +180,38 @@ static struct rrs_error *handle_refused(struct exit_context *x)
     return rrs_raise_signal(x->session, x->task, &info);
 }
 
+/* Bytes of code that can be had at `pc`, up to the longest instruction's. */
+static size_t fetch_bytes(struct rrs_task *task, rrs_addr pc, uint8_t bytes[RRS_INSN_MAX_BYTES])
+{
+    size_t size = 0;
+    while (size < RRS_INSN_MAX_BYTES && rrs_space_region_at(task->space, pc + size))
+        size++;
+    return rrs_tracee_read(task->tid, pc, bytes, size);
+}
+
+/*
+ * No instruction can be had at `pc`, or only its beginning: the task is sent to the first byte that
+ * is missing, where it meets the very fault that the instruction would.
+ */
+static struct rrs_error *handle_fetch(struct exit_context *x, rrs_addr pc)
+{
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    struct rrs_insn insn;
+    /* Code may have come to be there since: the block that says otherwise is not kept. */
+    rrs_code_cache_drop(&x->attachment->module->cache, x->exit.app, x->exit.app + 1);
+    rrs_session_settle(x->session, false);
+    if (rrs_fetch_insn(x->session, x->task, pc, &insn))
+        return go_on_at(x, pc, false);
+    x->regs.rip = pc;
+    rrs_task_ready(x->session, x->task, &x->regs);
+    x->task->natural = true;
+    x->task->natural_pc = pc;
+    x->regs.rip = pc + fetch_bytes(x->task, pc, bytes);
+    x->regs.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));
+    return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
+}
+
 static struct rrs_error *dispatch(struct exit_context *x)
 {
     rrs_addr target = x->attachment->base + (uint64_t)x->exit.app;
@@ -202,13 +232,7 @@ static struct rrs_error *dispatch(struct exit_context *x)
     case RRS_EXIT_REFUSED:
         return handle_refused(x);
     case RRS_EXIT_FETCH:
-        rrs_session_settle(x->session, false);
-        x->regs.rip = target;
-        rrs_task_ready(x->session, x->task, &x->regs);
-        x->task->natural = true;
-        x->session->quota = (uint64_t)x->session->page->rest;
-        RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->task->regs));
-        return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
+        return handle_fetch(x, target);
     default:
         return rrs_error_create(RRS_ERROR_UNSUPPORTED, "task %d: exit of unknown kind %d",
                                 x->task->tid, x->exit.kind);
@@ -240,19 +264,14 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;
-    if (id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP)
-        return handle_miss(&x, id == RRS_FIXED_EXIT_MISS_KEEP);
-    return dispatch(&x);
+    return id == RRS_FIXED_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
 }
 
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
                     struct rrs_insn *insn)
 {
     uint8_t bytes[RRS_INSN_MAX_BYTES];
-    size_t size = 0;
-    while (size < sizeof bytes && rrs_space_region_at(task->space, pc + size))
-        size++;
-    size = rrs_tracee_read(task->tid, pc, bytes, size);
+    size_t size = fetch_bytes(task, pc, bytes);
     return size && rrs_decode(session->translator.decoder, bytes, size, insn);
 }
 
@@ -290,7 +309,7 @@ struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *ta
             continue;
         siginfo_t info;
         RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
-        *faulted = info.si_code > 0;
+        *faulted = rrs_signal_is_raised(&info);
         if (*faulted)
             return NULL;
         rrs_task_hold_signal(task, &info);

@@ -2,6 +2,7 @@
 /* The first tracee: seized before it does anything, with the system call filter in place. */
 #include "engine/run/launch.h"
 
+#include "engine/run/exec_search.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -47,9 +48,7 @@ run_child(const struct rrs_session_options *options, char *const argv[], int go_
     if (read(go_fd, &go, 1) == 1) {
         if (!options->keep_aslr)
             personality((unsigned long)personality(0xffffffff) | ADDR_NO_RANDOMIZE);
-        if (install_filter() == 0)
-            execvp(argv[0], argv);
-        int failure = errno;
+        int failure = install_filter() == 0 ? rrs_exec_search(argv) : errno;
         ssize_t written = write(error_fd, &failure, sizeof failure);
         (void)written;
     }

@@ -25,9 +25,7 @@ struct rrs_error *rrs_lookup_table_create(struct rrs_shared_pool *pool,
     }
     made->references = 1;
     made->cells = (struct rrs_cells *)made->piece.memory;
-    made->l1 = (struct rrs_lookup_entry *)(made->piece.memory + RRS_LOOKUP_LEVELS_AT);
-    made->jumps = (struct rrs_jump_entry *)(made->piece.memory + RRS_LOOKUP_LEVELS_AT +
-                                            RRS_RUNTIME_JUMPS - RRS_RUNTIME_L1);
+    made->l1 = (struct rrs_l1_entry *)(made->piece.memory + RRS_LOOKUP_LEVELS_AT);
     made->l2 = (struct rrs_lookup_entry *)(made->piece.memory + RRS_LOOKUP_LEVELS_AT +
                                            RRS_RUNTIME_L2 - RRS_RUNTIME_L1);
     *table = made;
@@ -63,6 +61,5 @@ void rrs_lookup_table_add(struct rrs_shared_pool *pool, struct rrs_lookup_table 
     if (!table->l2[i].app_pc)
         table->count++;
     table->l2[i] = (struct rrs_lookup_entry){app_pc, shadow_pc};
-    table->l1[rrs_lookup_l1_slot(app_pc)] = (struct rrs_lookup_entry){app_pc, shadow_pc};
-    table->jumps[app_pc & 0xffff] = (struct rrs_jump_entry){-app_pc, shadow_pc};
+    table->l1[rrs_lookup_l1_slot(app_pc)] = (struct rrs_l1_entry){-app_pc, shadow_pc};
 }

@@ -16,8 +16,7 @@ struct rrs_lookup_table {
     uint32_t references;
     struct rrs_shared_piece piece; /* the cells page, then both levels */
     struct rrs_cells *cells;
-    struct rrs_lookup_entry *l1;
-    struct rrs_jump_entry *jumps;
+    struct rrs_l1_entry *l1;
     struct rrs_lookup_entry *l2;
     uint32_t count; /* entries in use in level 2 */
 };

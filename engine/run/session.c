@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,18 +35,6 @@ void rrs_session_warn(struct rrs_session *session, const char *format, ...)
 
 /* --- beginning and end --- */
 
-/* One CPU for tracer and tracees: a stop that crosses CPUs costs many times one that does not. */
-static void pin_to_one_cpu(void)
-{
-    cpu_set_t allowed, one;
-    int cpu = sched_getcpu();
-    if (cpu < 0 || sched_getaffinity(0, sizeof allowed, &allowed) < 0 || !CPU_ISSET(cpu, &allowed))
-        return;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof one, &one);
-}
-
 struct rrs_error *rrs_session_init(struct rrs_session *session,
                                    const struct rrs_session_options *options)
 {
@@ -60,13 +47,13 @@ struct rrs_error *rrs_session_init(struct rrs_session *session,
         return rrs_error_no_memory();
     RRS_TRY(rrs_shared_pool_init(&session->pool));
     RRS_TRY(rrs_shared_pool_take(&session->pool, RRS_RUNTIME_CLASSES + 65536, &session->common));
-    session->page = (struct rrs_session_page *)session->common.memory;
+    session->clock.page = (struct rrs_session_page *)session->common.memory;
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
         rrs_lower_runtime_page(session->common.memory + RRS_RUNTIME_CODE + i * 4096,
                                rrs_runtime_bases[i]);
     rrs_calls_fill_classes(session->common.memory + RRS_RUNTIME_CLASSES);
     if (options->pin)
-        pin_to_one_cpu();
+        rrs_cpus_pin(&session->cpus);
     return NULL;
 }
 
@@ -145,6 +132,7 @@ struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_ta
         task = rrs_task_create(session, tid);
     task->born = true;
     task->call_regs = creator->call_regs;
+    rrs_virtual_inherit(&task->virtual, &creator->virtual);
     task->process = clone_flags & CLONE_THREAD
                         ? creator->process
                         : fork_process(session, creator->process, tid, clone_flags);
@@ -208,20 +196,33 @@ static struct rrs_error *merge_into_leader(struct rrs_session *session, struct r
     unsigned long former;
     RRS_TRY(rrs_ptrace_event_message(leader->tid, &former));
     struct rrs_task *thread = rrs_task_find(session, (pid_t)former);
-    if (thread && thread != leader)
+    if (thread && thread != leader) {
+        rrs_virtual_inherit(&leader->virtual, &thread->virtual);
         rrs_task_remove(session, thread);
+    }
     return NULL;
 }
 
-static struct rrs_error *check_elf_class(const struct rrs_task *task)
+static bool is_32_bit(const struct rrs_task *task)
 {
     char path[64];
     unsigned char ident[5] = {0};
     snprintf(path, sizeof path, "/proc/%d/exe", task->tid);
     _cleanup_fclose_ FILE *file = fopen(path, "re");
-    if (!file || fread(ident, 1, sizeof ident, file) != sizeof ident || ident[4] == 2)
-        return NULL;
-    return rrs_error_create(RRS_ERROR_UNSUPPORTED, "32-bit programs are not supported");
+    return file && fread(ident, 1, sizeof ident, file) == sizeof ident && ident[4] == 1;
+}
+
+/* It is too late to let the execve fail. */
+static struct rrs_error *refuse_32_bit(struct rrs_session *session, struct rrs_task *task)
+{
+    if (!session->started)
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED, "32-bit programs are not supported");
+    name_process(task->process);
+    rrs_session_warn(session, "process %d: %s: 32-bit programs are not supported; it is killed",
+                     task->tid, task->process->name);
+    kill(task->tid, SIGKILL);
+    task->state = RRS_TASK_IN_SYSCALL;
+    return NULL;
 }
 
 struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *task)
@@ -233,13 +234,15 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     task->in_call = task->at_call = task->natural = false;
     rrs_space_release(session, task->space);
     task->space = NULL;
-    RRS_TRY(check_elf_class(task));
+    if (is_32_bit(task))
+        return refuse_32_bit(session, task);
     RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_SYSCALL, &status));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &task->regs));
     reset_dispositions(task->process);
     name_process(task->process);
     struct user_regs_struct initial = task->regs;
     RRS_TRY(rrs_space_create(session, task));
+    RRS_TRY(rrs_virtual_after_exec(session, task));
     rrs_task_ready(session, task, &initial);
     session->started = true;
     return NULL;
@@ -282,6 +285,7 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
                                             int status)
 {
     if (session->runner == task && !task->in_call) {
+        RRS_TRY(rrs_state_rewind_site(task));
         rrs_session_settle(session, false);
         task->frozen_cells = *task->space->table->cells;
         task->state = RRS_TASK_FROZEN;
@@ -356,9 +360,13 @@ static struct rrs_task *next_ready(struct rrs_session *session)
     return first;
 }
 
+static const uint64_t alone_ticks = 1ull << 40;
+
 static struct rrs_error *run_next(struct rrs_session *session)
 {
     struct rrs_task *task = session->last_runner;
+    if (session->tasks->next && session->slice_left > session->options.slice_ticks)
+        session->slice_left = session->options.slice_ticks; /* it was alone until now */
     bool goes_on = task && session->slice_left && task->state == RRS_TASK_READY;
     if (!goes_on) {
         task = next_ready(session);
@@ -367,13 +375,13 @@ static struct rrs_error *run_next(struct rrs_session *session)
         if (task != session->last_runner)
             session->counters.task_switches++;
         session->last_runner = task;
-        session->slice_left = session->options.slice_ticks;
+        /* Alone, it need not give way; whoever comes into being does so at a stop. */
+        session->slice_left = session->tasks->next ? session->options.slice_ticks : alone_ticks;
     }
     struct rrs_error *error;
     if (task->state == RRS_TASK_FROZEN) {
         *task->space->table->cells = task->frozen_cells;
-        session->page->rest = (int64_t)session->slice_left;
-        session->quota = session->slice_left;
+        rrs_clock_arm(&session->clock, session->slice_left);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
         error = rrs_task_resume(session, task, false);
@@ -468,6 +476,7 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     struct rrs_task *root = rrs_task_create(session, session->root);
     root->process = rrs_process_create(session, session->root);
     root->process->tasks = 1;
+    rrs_virtual_init(&root->virtual, &session->cpus);
     root->process->parent = getpid();
     root->born = root->stopped = true;
     root->state = RRS_TASK_IN_SYSCALL;

@@ -8,7 +8,9 @@
 #ifndef RRS_ENGINE_RUN_SESSION_H
 #define RRS_ENGINE_RUN_SESSION_H
 
+#include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
+#include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
 #include "engine/tracee/ptrace.h"
 #include "engine/tracee/shared_pool.h"
@@ -43,7 +45,7 @@ struct rrs_counters {
 #undef X
 };
 
-enum { RRS_SLICE_TICKS_DEFAULT = 500000 }; /* some milliseconds */
+enum { RRS_SLICE_TICKS_DEFAULT = 4000000 }; /* some milliseconds */
 
 struct rrs_session_options {
     uint64_t slice_ticks; /* a task runs for so many before another may */
@@ -103,10 +105,12 @@ struct rrs_task {
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
-    rrs_addr alone_pc; /* app PC of the instruction in the scratch slot */
-    bool job_stopped;  /* in a job control stop */
+    rrs_addr natural_pc; /* the app PC that is at fault, if `natural` */
+    rrs_addr alone_pc;   /* app PC of the instruction in the scratch slot */
+    bool job_stopped;    /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
+    struct rrs_virtual virtual;
     struct rrs_task *next;
 };
 
@@ -119,12 +123,11 @@ struct rrs_task_report {
 struct rrs_session {
     struct rrs_session_options options;
     struct rrs_counters counters;
+    struct rrs_cpus cpus;
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
-    struct rrs_session_page *page;
-    uint64_t quota;      /* what page->rest began with, less what was settled */
-    uint64_t slice_left; /* ticks until the runner has to give way */
-    uint64_t ticks;      /* T */
+    uint64_t slice_left;            /* ticks until the runner has to give way */
+    struct rrs_clock clock;
     struct rrs_translator translator;
     struct rrs_module *modules;
     struct rrs_task *tasks;

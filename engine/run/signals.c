@@ -42,7 +42,7 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     }
 }
 
-static bool raised_by_code(const siginfo_t *info)
+bool rrs_signal_is_raised(const siginfo_t *info)
 {
     switch (info->si_signo) {
     case SIGSEGV:
@@ -82,6 +82,7 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     rrs_task_ready(session, task, &after);
     if (WSTOPSIG(status) != SIGTRAP) { /* the frame could not be written */
         task->natural = true;
+        task->natural_pc = after.rip;
         session->runner = task;
         return rrs_handle_signal(session, task);
     }
@@ -193,14 +194,30 @@ static struct rrs_error *step_over_breakpoint(struct rrs_task *task, struct user
     return NULL;
 }
 
+/*
+ * Code beyond the end of its file: natively executable, so that the fault is the missing page's and
+ * not the missing permission's.
+ */
+static void name_missing_file_page(const struct rrs_task *task, siginfo_t *info)
+{
+    if (info->si_signo == SIGSEGV && info->si_code == SEGV_ACCERR &&
+        rrs_space_region_at(task->space, (rrs_addr)(uintptr_t)info->si_addr)) {
+        info->si_signo = SIGBUS;
+        info->si_code = BUS_ADRERR;
+    }
+}
+
 static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_task *task,
                                        siginfo_t *info, struct user_regs_struct *regs)
 {
-    bool pending = false;
+    bool pending = false, natural = task->natural;
     rrs_addr shadow_pc = regs->rip;
-    if (!task->natural && shadow_pc == 0) {
+    if (natural) {
+        regs->rip = task->natural_pc;
+        name_missing_file_page(task, info);
+    } else if (shadow_pc == 0) {
         rrs_state_behind_lookup(task, regs); /* a free table entry matches app PC 0 */
-    } else if (!task->natural) {
+    } else {
         bool trap = info->si_signo == SIGTRAP && info->si_code == SI_KERNEL;
         if (trap)
             regs->rip--; /* int3 is done: find its own place */
@@ -218,8 +235,9 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     rrs_session_settle(session, pending);
     task->natural = false;
     rrs_task_ready(session, task, regs);
-    bool was_guard;
-    RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
+    bool was_guard = false;
+    if (!natural)
+        RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
     if (was_guard)
         return NULL;
     bool calls_made;
@@ -248,15 +266,6 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
-/* Asks the runner to come to its next tick instruction. */
-static void stop_soon(struct rrs_session *session)
-{
-    if (session->page->rest < 0)
-        return; /* it is there already */
-    session->quota -= (uint64_t)session->page->rest;
-    session->page->rest = 0;
-}
-
 struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task *task)
 {
     siginfo_t info;
@@ -264,12 +273,14 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     session->counters.stops_signal++;
     RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
-    if (raised_by_code(&info))
+    if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     rrs_task_hold_signal(task, &info);
-    if (session->runner == task)
-        stop_soon(session);
+    if (session->runner == task) {
+        RRS_TRY(rrs_state_rewind_site(task));
+        rrs_clock_expire(&session->clock); /* to its next tick instruction */
+    }
     return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
 }

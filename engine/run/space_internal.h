@@ -15,6 +15,11 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_attach(struct rrs_session *session,
                                                   const struct rrs_region *region, rrs_addr pc,
                                                   struct rrs_attachment **attachment);
 
+/** Makes room in a cache that is full, for the code at `pc`: all that it held is forgotten. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_enlarge(struct rrs_session *session,
+                                                   struct rrs_task *task, rrs_addr pc,
+                                                   struct rrs_attachment **attachment);
+
 /** Takes attachment number `index` away, and its mapping with it. */
 RRS_MUST_CHECK struct rrs_error *rrs_space_detach(struct rrs_session *session,
                                                   struct rrs_task *task, uint32_t index);
@@ -41,9 +46,10 @@ void rrs_space_flush_module(struct rrs_session *session, struct rrs_module *modu
 /** Fills the lookup table with the entries of every attachment. */
 void rrs_space_fill_table(struct rrs_session *session, struct rrs_address_space *space);
 
-/** Opens the shared memory in the task, for mapping. The descriptor is to be closed again. */
+/** Opens the shared memory in the task, for mapping. The descriptor is to be closed again.
+ * `scratch` is memory of the task's as for rrs_give_descriptor(). */
 RRS_MUST_CHECK struct rrs_error *rrs_space_open_pool(struct rrs_session *session,
-                                                     struct rrs_task *task, rrs_addr path_at,
+                                                     struct rrs_task *task, rrs_addr scratch,
                                                      int64_t *fd);
 RRS_MUST_CHECK struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *task,
                                                int64_t fd, rrs_addr at, uint64_t size, int prot,

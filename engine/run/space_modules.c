@@ -6,25 +6,26 @@
  */
 #include "engine/run/space_internal.h"
 
+#include "engine/run/descriptors.h"
 #include "engine/run/remote.h"
 #include "engine/tracee/maps.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 enum { MEBIBYTE = 1 << 20 };
 
 /* Shadow code of what a program really reaches is rarely more than its whole text. */
 static const uint64_t cache_bytes_min = 4ull * MEBIBYTE;
 static const uint64_t cache_bytes_max = 256ull * MEBIBYTE;
-static const uint64_t private_cache_bytes = 64ull * MEBIBYTE;
+
+/* A window's cache that is full gives way to one of four times its size. */
+static const uint64_t private_cache_bytes_min = 4ull * MEBIBYTE;
+static const uint64_t private_cache_bytes_max = 64ull * MEBIBYTE;
 
 /* Anonymous code is grouped into windows of this size; a cache serves one window. */
 static const uint64_t window_bytes = 1ull << 30;
@@ -33,6 +34,10 @@ static const uint64_t window_bytes = 1ull << 30;
  * between. And how far it may lie, so that 32-bit displacements reach all of the module's data. */
 static const uint64_t clearance_bytes = 256ull * MEBIBYTE;
 static const uint64_t user_space_end = 0x7ffffffff000;
+
+/* What the stack and the heap may still grow by, if there is a choice. */
+static const uint64_t stack_room_bytes = 136ull * MEBIBYTE;
+static const uint64_t heap_room_bytes = 64ull * MEBIBYTE;
 static const uint64_t reach_bytes = 1400ull * MEBIBYTE;
 
 void rrs_module_release(struct rrs_session *session, struct rrs_module *module)
@@ -74,52 +79,85 @@ static struct rrs_error *create(struct rrs_session *session, struct rrs_address_
 
 struct gap_search {
     rrs_addr low, high; /* the cache must lie within */
+    bool lowest;        /* the lowest fit is wanted, not the highest */
     uint64_t size;
     rrs_addr previous_end;
-    rrs_addr found; /* the highest fit; 0: none */
+    rrs_addr found; /* 0: none */
 };
 
-static bool look_at_gap(void *context, const struct rrs_mapping *mapping)
+/* Takes the gap [from, to) if the cache fits and no better gap is known. */
+static void look_at_gap(struct gap_search *search, rrs_addr from, rrs_addr to)
+{
+    const rrs_addr unit = MEBIBYTE - 1;
+    from = ((from > search->low ? from : search->low) + unit) & ~unit;
+    to = (to < search->high ? to : search->high) & ~unit;
+    if (to < from || to - from < search->size || (search->lowest && search->found))
+        return;
+    search->found = search->lowest ? from : to - search->size;
+}
+
+static bool look_below_mapping(void *context, const struct rrs_mapping *mapping)
 {
     struct gap_search *search = context;
-    rrs_addr from = search->previous_end > search->low ? search->previous_end : search->low;
-    rrs_addr to = mapping->start < search->high ? mapping->start : search->high;
-    rrs_addr fit = (to - search->size) & ~(rrs_addr)(MEBIBYTE - 1);
-    if (to >= search->size && fit >= from && fit < to)
-        search->found = fit;
+    rrs_addr to = mapping->start;
+    if (!strcmp(mapping->path, "[stack]"))
+        to = to > stack_room_bytes ? to - stack_room_bytes : 0;
+    look_at_gap(search, search->previous_end, to);
     search->previous_end = mapping->end;
+    if (!strcmp(mapping->path, "[heap]"))
+        search->previous_end += heap_room_bytes;
     return mapping->start < search->high;
 }
 
-static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, rrs_addr *at)
+static struct rrs_error *find_gap(pid_t tid, rrs_addr low, rrs_addr high, bool lowest,
+                                  uint64_t size, rrs_addr *at)
 {
-    struct gap_search search = {.size = size};
-    if (code < (2ull << 30)) { /* a program below 2 GiB: the heap grows upwards behind it */
-        search.low = 1ull << 30;
-        search.high = 2ull << 30;
-    } else {
-        search.low = code > reach_bytes ? code - reach_bytes : MEBIBYTE;
-        search.high = code - clearance_bytes;
-    }
-    RRS_TRY(rrs_maps_visit(tid, look_at_gap, &search));
-    if (!search.found)
-        return rrs_error_create(RRS_ERROR_UNSUPPORTED,
-                                "no room for a code cache within reach of %#lx",
-                                (unsigned long)code);
+    struct gap_search search = {.low = low, .high = high, .lowest = lowest, .size = size};
+    RRS_TRY(rrs_maps_visit(tid, look_below_mapping, &search));
+    look_at_gap(&search, search.previous_end, user_space_end - stack_room_bytes);
     *at = search.found;
+    return NULL;
+}
+
+static rrs_addr below(rrs_addr address, uint64_t bytes)
+{
+    return address > bytes + MEBIBYTE ? address - bytes : MEBIBYTE;
+}
+
+/*
+ * The best place for a cache of the code at `code`; 0 if there is none within reach (and, with
+ * `anywhere`, none at all).
+ */
+static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, bool anywhere,
+                                   rrs_addr *at)
+{
+    const rrs_addr gibibyte = 1ull << 30;
+    const struct {
+        rrs_addr low, high;
+        bool lowest;
+    } places[] = {
+        /* a program below 2 GiB: the heap grows upwards behind it */
+        {gibibyte, code < 2 * gibibyte ? 2 * gibibyte : 0, false},
+        {below(code, reach_bytes), below(code, clearance_bytes), false},
+        {code + clearance_bytes, code + reach_bytes, true},
+        {below(code, reach_bytes), code, false},
+        {code, code + reach_bytes, true},
+        {4 * gibibyte, anywhere ? user_space_end : 0, false},
+        {MEBIBYTE, anywhere ? 4 * gibibyte : 0, false},
+    };
+    *at = 0;
+    for (size_t i = 0; i < sizeof places / sizeof places[0] && !*at; i++)
+        if (places[i].low < places[i].high)
+            RRS_TRY(find_gap(tid, places[i].low, places[i].high, places[i].lowest, size, at));
     return NULL;
 }
 
 /* --- mapping --- */
 
 struct rrs_error *rrs_space_open_pool(struct rrs_session *session, struct rrs_task *task,
-                                      rrs_addr path_at, int64_t *fd)
+                                      rrs_addr scratch, int64_t *fd)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), session->pool.fd);
-    RRS_TRY(rrs_tracee_write(task->tid, path_at, path, strlen(path) + 1));
-    return rrs_remote_call_ok(session, task, "opening the shared memory", SYS_open,
-                              RRS_ARGUMENTS(path_at, O_RDWR | O_CLOEXEC), fd);
+    return rrs_give_descriptor(session, task, session->pool.fd, O_RDWR, scratch, fd);
 }
 
 struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *task, int64_t fd,
@@ -135,10 +173,8 @@ struct rrs_error *rrs_space_map(struct rrs_session *session, struct rrs_task *ta
 static struct rrs_error *map_cache(struct rrs_session *session, struct rrs_task *task,
                                    const struct rrs_module *module, rrs_addr at, bool *taken)
 {
-    enum { PATH_IN_CELLS = 2048 };
     int64_t fd, result;
-    RRS_TRY(rrs_space_open_pool(session, task,
-                                task->space->runtime + RRS_RUNTIME_CELLS + PATH_IN_CELLS, &fd));
+    RRS_TRY(rrs_space_open_pool(session, task, task->space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_remote_call(session, task, SYS_mmap,
                             RRS_ARGUMENTS(at, module->piece.size, PROT_READ | PROT_EXEC,
                                           MAP_SHARED | MAP_FIXED_NOREPLACE, (uint64_t)fd,
@@ -225,13 +261,16 @@ static struct rrs_error *attach_known(struct rrs_session *session, struct rrs_ta
     return NULL;
 }
 
+/* `*module` stays as it is if there is no room. */
 static struct rrs_error *attach_new(struct rrs_session *session, struct rrs_task *task,
-                                    rrs_addr base, uint64_t size, rrs_addr near,
+                                    rrs_addr base, uint64_t size, rrs_addr near, bool anywhere,
                                     struct rrs_module **module)
 {
-    rrs_addr at = 0;
+    rrs_addr at;
     bool taken;
-    RRS_TRY(find_room(task->tid, near, size, &at));
+    RRS_TRY(find_room(task->tid, near, size, anywhere, &at));
+    if (!at)
+        return NULL;
     RRS_TRY(create(session, task->space, size, (int64_t)(at - base), module));
     RRS_TRY(map_cache(session, task, *module, at, &taken));
     assert(!taken && "a gap in the tracee's maps was not one");
@@ -279,22 +318,55 @@ static struct rrs_error *attach_file(struct rrs_session *session, struct rrs_tas
     size = size < cache_bytes_min ? cache_bytes_min : size;
     size = size > cache_bytes_max ? cache_bytes_max : size;
     size = (size + MEBIBYTE - 1) & ~(uint64_t)(MEBIBYTE - 1);
-    struct rrs_module *module;
-    RRS_TRY(attach_new(session, task, base, size, region->start, &module));
+    struct rrs_module *module = NULL;
+    RRS_TRY(attach_new(session, task, base, size, region->start, false, &module));
+    if (!module)
+        return NULL;
     module->key = region->key;
     *attachment = add_attachment(task->space, module, base, region->start, region->end);
     return NULL;
 }
 
 static struct rrs_error *attach_window(struct rrs_session *session, struct rrs_task *task,
-                                       rrs_addr pc, struct rrs_attachment **attachment)
+                                       rrs_addr pc, uint64_t size,
+                                       struct rrs_attachment **attachment)
 {
     rrs_addr base = pc & ~(window_bytes - 1);
-    struct rrs_module *module;
-    RRS_TRY(attach_new(session, task, base, private_cache_bytes, pc, &module));
+    struct rrs_module *module = NULL;
+    RRS_TRY(attach_new(session, task, base, size, pc, true, &module));
+    if (!module)
+        return rrs_error_create(RRS_ERROR_UNSUPPORTED,
+                                "task %d: the program leaves no room for a code cache of %#lx "
+                                "bytes",
+                                task->tid, (unsigned long)size);
     module->private = true;
+    module->cache.based = true;
+    module->cache.base = base;
     *attachment = add_attachment(task->space, module, base, base, base + window_bytes);
     return NULL;
+}
+
+struct rrs_error *rrs_space_enlarge(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
+                                    struct rrs_attachment **attachment)
+{
+    const struct rrs_module *module = (*attachment)->module;
+    uint64_t size = module->piece.size * 4;
+    if (!module->private || size > private_cache_bytes_max) {
+        rrs_space_flush_module(session, (*attachment)->module);
+        return NULL;
+    }
+    RRS_TRY(rrs_space_detach(session, task, (uint32_t)(*attachment - task->space->attachments)));
+    rrs_lookup_table_clear(&session->pool, task->space->table);
+    rrs_space_fill_table(session, task->space);
+    return attach_window(session, task, pc, size, attachment);
+}
+
+/* The file's code gets caches as if it were the program's own making. */
+static void make_private(struct rrs_address_space *space, const struct rrs_file_key *key)
+{
+    for (uint32_t i = 0; i < space->region_count; i++)
+        if (space->regions[i].from_file && same_key(&space->regions[i].key, key))
+            space->regions[i].from_file = false;
 }
 
 static bool is_from_file(const struct rrs_region *region)
@@ -322,8 +394,17 @@ struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task 
     *attachment = rrs_space_attachment_at(task->space, pc);
     if (*attachment)
         return NULL;
-    return is_from_file(region) ? attach_file(session, task, region, attachment)
-                                : attach_window(session, task, pc, attachment);
+    if (is_from_file(region)) {
+        RRS_TRY(attach_file(session, task, region, attachment));
+        if (*attachment)
+            return NULL;
+        struct rrs_file_key key = region->key;
+        make_private(task->space, &key);
+        *attachment = rrs_space_attachment_at(task->space, pc);
+        if (*attachment)
+            return NULL;
+    }
+    return attach_window(session, task, pc, private_cache_bytes_min, attachment);
 }
 
 struct rrs_error *rrs_space_detach(struct rrs_session *session, struct rrs_task *task,

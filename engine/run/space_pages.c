@@ -75,7 +75,7 @@ void rrs_space_forget_pages(struct rrs_address_space *space, rrs_addr start, rrs
 }
 
 /* From the first guard on, calls that pass untraced would fail where their output meets one. */
-static struct rrs_error *trace_all_calls(struct rrs_session *session, struct rrs_task *task)
+struct rrs_error *rrs_space_trace_all_calls(struct rrs_session *session, struct rrs_task *task)
 {
     enum { CALLS = 4096 }; /* the page of the class table that has the numbers in use */
     struct rrs_address_space *space = task->space;
@@ -92,7 +92,7 @@ struct rrs_error *rrs_space_guard(struct rrs_session *session, struct rrs_task *
                                   rrs_addr to)
 {
     struct rrs_address_space *space = task->space;
-    RRS_TRY(trace_all_calls(session, task));
+    RRS_TRY(rrs_space_trace_all_calls(session, task));
     for (rrs_addr address = from & ~(rrs_addr)(PAGE - 1); address < to; address += PAGE) {
         const struct rrs_region *region = rrs_space_region_at(space, address);
         if (!region || !region->writable || region->changes_unseen)

@@ -24,6 +24,28 @@ void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struc
     regs->rdx = task->space->table->cells->lookup_rdx;
 }
 
+/* Takes back the registers that shadow code keeps in cells at a place with map state `state`. */
+static void take_back(const struct rrs_cells *cells, uint8_t state, struct user_regs_struct *regs)
+{
+    if (state & RRS_MAP_RCX_IN_CELL)
+        regs->rcx = cells->lookup_rcx;
+    if (state & RRS_MAP_RDX_IN_CELL)
+        regs->rdx = cells->lookup_rdx;
+    switch (state & RRS_MAP_LENT) {
+    case RRS_MAP_LENT_RSI:
+        regs->rsi = cells->lent;
+        break;
+    case RRS_MAP_LENT_RDI:
+        regs->rdi = cells->lent;
+        break;
+    case RRS_MAP_LENT_RBX:
+        regs->rbx = cells->lent;
+        break;
+    default:
+        break;
+    }
+}
+
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
                       struct user_regs_struct *regs, bool *tick_pending)
 {
@@ -32,9 +54,13 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     if (!attachment)
         return false;
     struct rrs_code_cache *cache = &attachment->module->cache;
-    uint32_t at = (uint32_t)(regs->rip - attachment->shadow);
+    uint32_t at = (uint32_t)(regs->rip - attachment->shadow), app_offset = 0;
+    uint8_t state = 0;
     if (at >= cache->scratch && at < cache->scratch + RRS_SCRATCH_BYTES) {
-        regs->rip = task->alone_pc;
+        rrs_map_find(cache->scratch_map.entries, cache->scratch_map.bytes, at - cache->scratch,
+                     &app_offset, &state);
+        take_back(task->space->table->cells, state, regs);
+        regs->rip = task->alone_pc + app_offset;
         return true;
     }
     struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
@@ -43,18 +69,30 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
         block = rrs_code_cache_block_of_shadow(cache, at - 1);
     if (!block)
         return false;
-    uint32_t app_offset = 0;
-    uint8_t state = 0;
     rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
                  &state);
     *tick_pending = block->ticks && at - block->shadow >= block->pending_from;
-    if (state & RRS_MAP_RCX_IN_CELL)
-        regs->rcx = task->space->table->cells->lookup_rcx;
-    if (state & RRS_MAP_RDX_IN_CELL)
-        regs->rdx = task->space->table->cells->lookup_rdx;
+    take_back(task->space->table->cells, state, regs);
     regs->rip = attachment->base + block->app + (just_behind ? block->app_bytes : app_offset);
     rrs_state_clear_dead_flags(session, task, attachment, regs);
     return true;
+}
+
+struct rrs_error *rrs_state_rewind_site(struct rrs_task *task)
+{
+    struct user_regs_struct regs;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, regs.rip);
+    if (!attachment)
+        return NULL;
+    uint32_t at = (uint32_t)(regs.rip - attachment->shadow);
+    struct rrs_block *block = rrs_code_cache_block_of_shadow(&attachment->module->cache, at);
+    if (!block || !block->ticks || at <= block->shadow + block->site ||
+        at >= block->shadow + block->pending_from)
+        return NULL;
+    regs.rip = attachment->shadow + block->shadow + block->site;
+    regs.rcx = task->space->table->cells->lookup_rcx; /* kept there by the site's first step */
+    return rrs_ptrace_set_regs(task->tid, &regs);
 }
 
 void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
@@ -74,7 +112,7 @@ bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *
     if (!task->in_call || shadow_pc != task->call_shadow)
         return false;
     /* Code comes back to a place only by way of a tick. */
-    return session->runner != task || session->page->rest == (int64_t)session->quota;
+    return session->runner != task || rrs_clock_stands_still(&session->clock);
 }
 
 /*
@@ -126,11 +164,11 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     struct user_regs_struct regs = task->regs;
     regs.orig_rax = (uint64_t)-1;
     task->natural = !shadow;
+    task->natural_pc = regs.rip;
     task->at_call = false;
     if (shadow)
         regs.rip = shadow;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
-    session->page->rest = (int64_t)session->slice_left;
-    session->quota = session->slice_left;
+    rrs_clock_arm(&session->clock, session->slice_left);
     return rrs_task_resume_raw(session, task, PTRACE_CONT);
 }

@@ -12,6 +12,13 @@
 bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
                       struct user_regs_struct *regs, bool *tick_pending);
 
+/**
+ * A site that keeps the flags counts in three steps, and a new budget in between would be lost:
+ * puts a task that was interrupted there back to the site's beginning. To be called before the
+ * cells are written while a task stands at an arbitrary shadow PC.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_state_rewind_site(struct rrs_task *task);
+
 /** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs);
@@ -51,6 +58,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_handle_call(struct rrs_session *session, st
                                                  struct user_regs_struct *regs);
 RRS_MUST_CHECK struct rrs_error *rrs_handle_call_exit(struct rrs_session *session,
                                                       struct rrs_task *task);
+
+/** Whether the code that runs raised it; an interval timer's has a positive si_code, too. */
+bool rrs_signal_is_raised(const siginfo_t *info);
 
 /** A signal-delivery stop. */
 RRS_MUST_CHECK struct rrs_error *rrs_handle_signal(struct rrs_session *session,

@@ -49,6 +49,7 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
         session->last_runner = NULL;
     while (task->held)
         drop_held(task, &task->held);
+    rrs_virtual_deinit(&task->virtual);
     rrs_space_release(session, task->space);
     if (task->process && --task->process->tasks == 0)
         task->process->ended = true;
@@ -102,18 +103,12 @@ bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *in
 void rrs_session_settle(struct rrs_session *session, bool tick_pending)
 {
     struct rrs_task *task = session->runner;
-    int64_t rest = session->page->rest;
-    assert(rest >= -1 && rest <= (int64_t)session->quota &&
-           "the program wrote into the runtime's session page");
+    int64_t retired = rrs_clock_settle(&session->clock, tick_pending);
     /* Below 0: a fault gave back a tick that a job control stop had settled. */
-    int64_t retired = (int64_t)session->quota - rest - (tick_pending ? 1 : 0);
-    session->ticks += (uint64_t)retired;
     session->slice_left -=
         retired < (int64_t)session->slice_left ? (uint64_t)retired : session->slice_left;
     if (task) {
         task->ticks += (uint64_t)retired;
         task->process->ticks += (uint64_t)retired;
     }
-    session->page->rest = tick_pending ? rest + 1 : rest;
-    session->quota = (uint64_t)session->page->rest;
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's place in each address space: a range of 5 MiB below 2 GiB that shadow code reaches
+ * The runtime's place in each address space: a range of 4 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
- *   0x000000  session page       the rest cell; one page of the session, mapped everywhere    rw
+ *   0x000000  session page       the tick cells; one page of the session, mapped everywhere   rw
  *   0x001000  cells page         scratch of shadow code between two safe points; per space    rw
  *   0x002000  code page          the one system call instruction that the filter lets pass    rx
  *   0x010000  call classes       one byte per 16-bit call number: 1 = passes untraced         r
  *   0x0f0000  lookup level 1     direct-mapped, app PC -> shadow PC, read inline              r
- *   0x1f0000  lookup of jumps    the same targets, found without touching the flags           r
- *   0x2f0000  lookup level 2     open addressing, searched by the cache prologue              r
- *   0x4f0000  end
+ *   0x1f0000  lookup level 2     open addressing, searched by the cache prologue              r
+ *   0x3f0000  end
  *
  * The lookup tables belong to the address space; all else is the session's.
  */
@@ -22,13 +21,13 @@
 enum {
     RRS_RUNTIME_SESSION = 0x000000,
     RRS_RUNTIME_CELLS = 0x001000,
+    RRS_RUNTIME_SCRATCH = 0x001800, /* in the cells page: memory for calls that are injected */
     RRS_RUNTIME_CODE = 0x002000,
     RRS_RUNTIME_CLASSES = 0x010000,
     RRS_RUNTIME_ODD = 0x01ff00, /* the classes' last 256 bytes, byte n = n & 1: no call is there */
     RRS_RUNTIME_L1 = 0x0f0000,
-    RRS_RUNTIME_JUMPS = 0x1f0000,
-    RRS_RUNTIME_L2 = 0x2f0000,
-    RRS_RUNTIME_BYTES = 0x4f0000,
+    RRS_RUNTIME_L2 = 0x1f0000,
+    RRS_RUNTIME_BYTES = 0x3f0000,
 
     RRS_L1_BITS = 16, /* entries of 16 bytes: 1 MiB, of which only the lines in use cost cache */
     RRS_L2_BITS = 17,
@@ -48,31 +47,36 @@ static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7f800000, 0x7000
                                                               0x20000000};
 
 /* The session page. */
+enum { RRS_TICK_CELLS = 8 }; /* one cache line */
+
 struct rrs_session_page {
-    int64_t rest; /* tick instructions left until the next stop; -1 once a site has fired */
+    int64_t rest[RRS_TICK_CELLS]; /* ticks left until a site stops; -1 once one has */
 };
 
 /* The cells page. All hold app register values or shadow addresses on their way to a safe point. */
 struct rrs_cells {
-    uint64_t exit_id;  /* which exit stub was taken */
-    uint64_t exit_rax; /* app registers that the exit path overwrites */
+    uint64_t lookup_rcx; /* app rcx within a lookup or a site */
+    uint64_t exit_id;    /* which exit stub was taken */
+    uint64_t exit_rax;   /* app registers that the exit path overwrites */
     uint64_t exit_rcx;
     uint64_t exit_r11;
-    uint64_t lookup_rcx; /* app rcx and rdx while a lookup is under way */
     uint64_t lookup_rdx;
     uint64_t lookup_rax;
     uint64_t lookup_flags;   /* ah, al: lahf and seto, while a lookup keeps the flags */
     uint64_t lookup_target;  /* shadow PC found by the second level */
     uint64_t return_address; /* shadow PC after an untraced system call */
+    uint64_t lent;           /* app value of a register that holds an operand's address */
 };
 
-/* One entry of the lookup of jumps, at slot app_pc mod 65536. */
-struct rrs_jump_entry {
+/*
+ * The entries of the two lookup levels. The first holds minus the app PC, so that one lea compares.
+ * An app PC of 0 is free: the zero page never holds code.
+ */
+struct rrs_l1_entry {
     uint64_t minus_app_pc;
     uint64_t shadow_pc;
 };
 
-/* One entry of either lookup level. app_pc 0 is free: the zero page never holds code. */
 struct rrs_lookup_entry {
     uint64_t app_pc;
     uint64_t shadow_pc;

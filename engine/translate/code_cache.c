@@ -32,6 +32,8 @@ struct rrs_emitter rrs_code_cache_emitter(const struct rrs_code_cache *cache)
         .out = cache->memory + cache->used,
         .here = cache->shadow_base + cache->used,
         .runtime = cache->runtime,
+        .based = cache->based,
+        .base = cache->base,
     };
 }
 
@@ -213,9 +215,11 @@ static void drop_block(struct rrs_code_cache *cache, uint32_t index)
     rrs_patch_rel32(jump + 1, cache->shadow_base + block->shadow + 1, stub);
 }
 
+/* A block that found nothing to fetch has no bytes, but says so about its first one. */
 static bool overlaps(const struct rrs_block *block, int64_t from, int64_t to)
 {
-    return !block->dropped && block->app < to && block->app + block->app_bytes > from;
+    uint32_t bytes = block->app_bytes ? block->app_bytes : 1;
+    return !block->dropped && block->app < to && (int64_t)block->app + bytes > from;
 }
 
 uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t to)
@@ -259,9 +263,13 @@ bool rrs_code_cache_load_scratch(struct rrs_code_cache *cache, const struct rrs_
         .out = cache->memory + cache->scratch,
         .here = cache->shadow_base + cache->scratch,
         .runtime = cache->runtime,
+        .based = cache->based,
+        .base = cache->base,
     };
-    if (!rrs_lower_plain(&e, insn, app + insn->length))
+    rrs_map_begin(&cache->scratch_map, e.out);
+    if (!rrs_lower_plain(&e, insn, app + insn->length, &cache->scratch_map))
         return false;
+    rrs_map_instruction(&cache->scratch_map, e.out, insn->length);
     rrs_lower_exit(&e, RRS_FIXED_EXIT_ALONE, cache->shadow_base + cache->prologue.exit_common);
     return true;
 }

@@ -27,6 +27,7 @@ struct rrs_block {
     uint32_t map; /* place of its PC map in `maps` */
     uint16_t map_bytes;
     bool ticks;            /* its last instruction is a tick instruction: */
+    uint16_t site;         /*   where its site begins */
     uint16_t pending_from; /*   from this shadow byte on one tick is pending */
     uint16_t site_end;     /*   where execution goes on after the site */
     uint16_t transfer;     /*   shadow byte where the tick instruction begins */
@@ -68,12 +69,16 @@ struct rrs_code_cache {
     uint32_t used;            /* bytes */
     int64_t shadow_base;      /* module-relative address of memory[0] */
     uint32_t runtime;         /* runtime base that the code was made for */
+    bool based;               /* all that use it have the module at address `base` */
+    uint64_t base;            /*   set by the owner, before anything is translated */
     uint32_t flushes;         /* how often everything was forgotten */
+    uint32_t next_cell;       /* of the next tick site */
     struct rrs_block *blocks; /* in shadow order */
     uint32_t block_count, block_room;
-    uint32_t stop_stub;     /* offset of the exit that armed stops jump to */
-    uint32_t scratch;       /* offset of a slot for one instruction that is executed alone */
-    struct rrs_exit *exits; /* the first ones are fixed, see enum rrs_fixed_exit */
+    uint32_t stop_stub; /* offset of the exit that armed stops jump to */
+    uint32_t scratch;   /* offset of a slot for one instruction that is executed alone */
+    struct rrs_map_writer scratch_map; /* of what is in the slot */
+    struct rrs_exit *exits;            /* the first ones are fixed, see enum rrs_fixed_exit */
     uint32_t exit_count, exit_room;
     uint8_t *maps;
     uint32_t map_bytes, map_room;

@@ -7,6 +7,7 @@ void rrs_map_begin(struct rrs_map_writer *map, const uint8_t *out)
 {
     map->stretch_start = out;
     map->state = 0;
+    map->ahead = 0;
     map->bytes = 0;
 }
 
@@ -32,9 +33,16 @@ void rrs_map_state(struct rrs_map_writer *map, const uint8_t *out, uint8_t state
     map->state = state;
 }
 
-void rrs_map_instruction(struct rrs_map_writer *map, const uint8_t *out, uint8_t app_bytes)
+void rrs_map_effect(struct rrs_map_writer *map, const uint8_t *out, uint8_t app_bytes)
 {
     add(map, out, app_bytes);
+    map->ahead = app_bytes;
+}
+
+void rrs_map_instruction(struct rrs_map_writer *map, const uint8_t *out, uint8_t app_bytes)
+{
+    add(map, out, app_bytes - map->ahead);
+    map->ahead = 0;
     map->state = 0;
 }
 

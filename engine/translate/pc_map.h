@@ -6,7 +6,7 @@
  *
  *   byte 0   shadow bytes covered
  *   byte 1   bits 0-3: app bytes that the app PC moves on by after this stretch
- *            bits 4-5: RRS_MAP_* state within this stretch
+ *            bits 4-7: RRS_MAP_* state within this stretch
  */
 #ifndef RRS_ENGINE_TRANSLATE_PC_MAP_H
 #define RRS_ENGINE_TRANSLATE_PC_MAP_H
@@ -16,6 +16,10 @@
 enum {
     RRS_MAP_RCX_IN_CELL = 1, /* app rcx is in cells.lookup_rcx */
     RRS_MAP_RDX_IN_CELL = 2, /* app rdx is in cells.lookup_rdx */
+    RRS_MAP_LENT = 12,       /* of these values: which register is in cells.lent */
+    RRS_MAP_LENT_RSI = 4,
+    RRS_MAP_LENT_RDI = 8,
+    RRS_MAP_LENT_RBX = 12,
 };
 
 /* Room that one block can need: every instruction and every change of state is an entry. */
@@ -24,6 +28,7 @@ enum { RRS_MAP_MAX_BYTES = 1024 };
 struct rrs_map_writer {
     const uint8_t *stretch_start; /* first shadow byte not yet covered */
     uint8_t state;
+    uint8_t ahead; /* app bytes of the instruction under way that are entered already */
     uint16_t bytes;
     uint8_t entries[RRS_MAP_MAX_BYTES];
 };
@@ -33,6 +38,9 @@ void rrs_map_begin(struct rrs_map_writer *map, const uint8_t *out);
 
 /** From `out` on, app registers stand as `state` says. */
 void rrs_map_state(struct rrs_map_writer *map, const uint8_t *out, uint8_t state);
+
+/** At `out`, the instruction of `app_bytes` is done but for putting registers back. */
+void rrs_map_effect(struct rrs_map_writer *map, const uint8_t *out, uint8_t app_bytes);
 
 /** At `out`, the instruction of `app_bytes` is done. */
 void rrs_map_instruction(struct rrs_map_writer *map, const uint8_t *out, uint8_t app_bytes);

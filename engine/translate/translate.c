@@ -12,6 +12,8 @@
  */
 #include "engine/translate/translate.h"
 
+#include "engine/runtime/layout.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -28,6 +30,7 @@ const struct rrs_translate_options rrs_translate_defaults = {
     .block_insns = BLOCK_INSNS_MAX,
     .trace_insns = 200,
     .eager_traces = 12,
+    .tick_cells = RRS_TICK_CELLS,
 };
 
 /* A displacement that still has to be sent to an exit stub. */
@@ -182,11 +185,6 @@ static int64_t lookup_of(const struct request *r)
     return r->cache->shadow_base + r->cache->prologue.lookup;
 }
 
-static int64_t lookup_keep_of(const struct request *r)
-{
-    return r->cache->shadow_base + r->cache->prologue.lookup_keep;
-}
-
 static int64_t exit_common_of(const struct request *r)
 {
     return r->cache->shadow_base + r->cache->prologue.exit_common;
@@ -204,12 +202,20 @@ static void emit_exit(struct request *r, enum rrs_exit_kind kind, int64_t app,
     rrs_lower_exit(&r->e, id, exit_common_of(r));
 }
 
+/* Which cell a site counts in does not matter, only that neighbours count in different ones. */
+static uint32_t next_cell(struct request *r)
+{
+    return r->cache->next_cell++ % r->translator->options.tick_cells;
+}
+
 static void emit_site(struct request *r, struct rrs_block *block, bool flags_dead)
 {
     int64_t pending_from;
     int64_t start = r->cache->shadow_base + block->shadow;
-    uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, &pending_from);
+    uint16_t site = (uint16_t)(r->e.here - start);
+    uint8_t *displacement = rrs_lower_tick(&r->e, flags_dead, next_cell(r), &pending_from);
     block->ticks = true;
+    block->site = site;
     block->pending_from = (uint16_t)(pending_from - start);
     block->site_end = (uint16_t)(r->e.here - start);
     uint32_t index = (uint32_t)(block - r->cache->blocks);
@@ -237,7 +243,7 @@ static void emit_xsave(struct request *r, const struct rrs_insn *insn, int64_t a
                                                             .trapped_op = RRS_TRAPPED_X87_POINTERS,
                                                             .insn_bytes = insn->length});
     add_stub(r, (struct open_exit){.displacement = displacement, .exit = id});
-    bool reached = rrs_lower_plain(&r->e, insn, app + insn->length);
+    bool reached = rrs_lower_plain(&r->e, insn, app + insn->length, &r->map);
     assert(reached && "an xsave operand out of reach");
     (void)reached;
 }
@@ -258,7 +264,7 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
     int64_t next = app + insn->length;
     switch ((enum rrs_insn_kind)insn->kind) {
     case RRS_INSN_PLAIN:
-        if (!rrs_lower_plain(&r->e, insn, next))
+        if (!rrs_lower_plain(&r->e, insn, next, &r->map))
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         break;
     case RRS_INSN_JCC:
@@ -271,11 +277,11 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
         emit_direct_call(r, insn, next);
         break;
     case RRS_INSN_RET:
-        rrs_lower_ret(&r->e, insn, lookup_keep_of(r), &r->map);
+        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
         break;
     case RRS_INSN_JMP_INDIRECT:
     case RRS_INSN_CALL_INDIRECT:
-        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), lookup_keep_of(r), &r->map))
+        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), &r->map))
             emit_exit(r, RRS_EXIT_REFUSED, app, insn);
         break;
     case RRS_INSN_SYSCALL:
@@ -315,6 +321,24 @@ static void emit_check(struct request *r, const struct fetched *f)
                  (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
 }
 
+/* A return whose site has no place where the flags are dead. */
+static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
+                             struct rrs_block *block)
+{
+    int64_t start = r->cache->shadow_base + block->shadow;
+    uint32_t index = (uint32_t)(block - r->cache->blocks);
+    struct rrs_fused_site site = {
+        .cell = next_cell(r),
+        .exit_id = rrs_code_cache_add_exit(
+            r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app}),
+        .exit_common = exit_common_of(r),
+    };
+    block->ticks = true;
+    block->site = block->site_end = block->transfer;
+    rrs_lower_ticking_ret(&r->e, insn, lookup_of(r), &site, &r->map);
+    block->pending_from = (uint16_t)(site.pending_from - start);
+}
+
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
 {
     const struct rrs_insn *last = &f->insns[f->count - 1];
@@ -325,13 +349,17 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
         emit_check(r, f);
     for (uint32_t i = 0; i < f->count; i++) {
         const struct rrs_insn *insn = &f->insns[i];
-        if (i == site)
+        bool fused = insn == last && insn->kind == RRS_INSN_RET && i == site && !flags_dead;
+        if (i == site && !fused)
             emit_site(r, block, flags_dead);
         if (insn == last) {
             block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
             block->transfer_app = (uint16_t)(app - f->app);
-            emit_last(r, insn, app);
-        } else if (!rrs_lower_plain(&r->e, insn, app + insn->length)) {
+            if (fused)
+                emit_ticking_ret(r, insn, block);
+            else
+                emit_last(r, insn, app);
+        } else if (!rrs_lower_plain(&r->e, insn, app + insn->length, &r->map)) {
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         }
         rrs_map_instruction(&r->map, r->e.out, insn->length);
@@ -432,8 +460,7 @@ static void emit_stubs(struct request *r)
         if (filled)
             continue; /* the target got its shadow code within this trace */
         rrs_patch_rel32(stub->displacement, at, r->e.here);
-        if (stub->far &&
-            rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_keep_of(r)))
+        if (stub->far && rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_of(r)))
             continue;
         if (stub->rcx_in_cell)
             rrs_lower_exit_with_rcx(&r->e, stub->exit, exit_common_of(r));

@@ -11,6 +11,7 @@ struct rrs_translate_options {
     uint32_t trace_insns;  /* a trace follows fall-through and jumps for about so many */
     uint32_t eager_traces; /* further traces per request: targets that are not translated yet */
     uint64_t cut_seed;     /* not 0: blocks are cut at random places (a test of the rule above) */
+    uint32_t tick_cells;   /* sites are dealt out to so many cells; 1..RRS_TICK_CELLS */
 };
 
 extern const struct rrs_translate_options rrs_translate_defaults;

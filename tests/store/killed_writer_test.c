@@ -10,6 +10,7 @@
  */
 #include "lmdb-store/event_log_writer.h"
 #include "lmdb-store/scope.h"
+#include "lmdb-store/trace_reader.h"
 #include "tests/store/support.h"
 #include "tests/store/trace_sample.h"
 #include "tests/store/trace_sample_content.h"
@@ -34,6 +35,7 @@ enum {
     SLOW_PAUSE_US = 500,
     SECONDS = 60,
     REOPEN_EVERY = 8,
+    HOLD_EVERY = 9,
 };
 
 #define MAX_LOSS_BYTES (UINT64_C(16) << 20)
@@ -41,6 +43,7 @@ enum {
 
 struct progress {
     _Atomic uint64_t created;
+    _Atomic uint64_t held;                /* a reader has the trace open */
     _Atomic uint64_t appended;            /* number of the last event whose append has returned */
     _Atomic uint64_t promised;            /* number of the last event that a flush covered */
     _Atomic uint64_t lost_bytes, lost_ns; /* what the kill cost, found afterwards */
@@ -53,6 +56,7 @@ struct run {
     char *path;
     struct progress *progress;
     pid_t writer;
+    pid_t reader; /* 0: none */
     uint64_t killed_ns;
 };
 
@@ -90,6 +94,33 @@ static _Noreturn void write_until_killed(struct run *run)
     }
     for (;;)
         pause();
+}
+
+/* A reader that stays while the writer dies: the next writer finds locks of the dead one. */
+static void hold_open(struct run *run)
+{
+    run->reader = fork();
+    require(run->reader >= 0);
+    if (run->reader == 0) {
+        struct rrs_trace_reader *reader;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        support_must(rrs_trace_reader_open(run->path, &reader));
+        run->progress->held = 1;
+        for (;;)
+            pause();
+    }
+    for (unsigned waited = 0; !run->progress->held; waited++) {
+        require(waited < SECONDS * 1000);
+        usleep(1000);
+    }
+}
+
+static void let_go(struct run *run)
+{
+    if (!run->reader)
+        return;
+    require(kill(run->reader, SIGKILL) == 0);
+    require(waitpid(run->reader, NULL, 0) == run->reader);
 }
 
 static void start(struct run *run)
@@ -144,6 +175,8 @@ static bool loss_is_small(const struct run *run, uint64_t n_events)
     }
     for (uint64_t mark = n_events / EVENTS_PER_MARK + 1;
          mark <= appended / EVENTS_PER_MARK && mark < MARKS; mark++) {
+        if (progress->marks_ns[mark] >= run->killed_ns)
+            break; /* the kill took its time */
         uint64_t age_ns = run->killed_ns - progress->marks_ns[mark];
         progress->lost_ns = age_ns;
         if (age_ns < MAX_LOSS_NS)
@@ -209,12 +242,13 @@ static void examine(struct run *run, unsigned index, struct tally *tally)
 {
     char cause[64] = "wrong or too little data";
     enum outcome outcome = support_child(read_rest, run, SECONDS, cause);
-    if (outcome == OUTCOME_RIGHT && index % REOPEN_EVERY == 0)
+    if (outcome == OUTCOME_RIGHT && (run->reader || index % REOPEN_EVERY == 0))
         outcome = support_child(reopen, run, SECONDS, cause);
     if (outcome == OUTCOME_WRONG || outcome == OUTCOME_DIED)
         support_fail("run %u (sizes %d, blobs %d, checkpoints %d), killed after event %llu: %s",
                      index, run->sample.size, run->sample.has_blobs, run->sample.has_checkpoints,
                      (unsigned long long)run->progress->appended, cause);
+    let_go(run);
     tally->opened += outcome == OUTCOME_RIGHT;
     note_loss(tally, run->progress);
     munmap(run->progress, sizeof *run->progress);
@@ -260,6 +294,8 @@ int main(void)
         describe(&run, scratch, i, &random);
         start(&run);
         wait_for_the_instant(&run, &random);
+        if (run.progress->created && i % HOLD_EVERY == 0)
+            hold_open(&run);
         stop(&run);
         examine(&run, i, &tally);
         if (i % 32 == 31 && i / 32 < SLOW_WRITERS)

@@ -429,15 +429,33 @@ bool put_instruction(struct builder *b, const struct row *row)
 void put_filler(struct builder *b)
 {
     static const struct row fillers[] = {
-        {"", "o X 01 /rr", 0},  {"", "o X 11 /rr", 0},       {"", "o X 39 /rr", 0},
-        {"", "X 31 /rr", 0},    {"", "X 83 /rrr ib", 0},     {"", "X ff /0rr", 0},
-        {"", "X ff /1rr", 0},   {"", "X 0f 40+c /rr", 0},    {"", "x 0f 90+c /0rr", 0},
-        {"", "X 85 /rr", 0},    {"", "X c1 /rrr ib", 0},     {"", "X 89 /rr", 0},
-        {"", "X f7 /3rr", 0},   {"", "X f7 /2rr", 0},        {"", "f5", 0},
-        {"", "f8", 0},          {"", "f9", 0},               {"", "X 0f af /rr", 0},
-        {"", "X 0f a3 /rr", 0}, {"", "x 0f b6 /rr", 0},      {"", "X 0f bc /rr", 0},
-        {"", "x 0f 58 /rr", 0}, {"", "66 x 0f fe /rr", 0},   {"", "o X 81 /7rr iz", 0},
-        {"", "X d3 /rrr", 0},   {"", "66 x 0f 2e /rr", 0},   {"", "X 19 /rr", 0},
+        {"", "o X 01 /rr", 0},
+        {"", "o X 11 /rr", 0},
+        {"", "o X 39 /rr", 0},
+        {"", "X 31 /rr", 0},
+        {"", "X 83 /rrr ib", 0},
+        {"", "X ff /0rr", 0},
+        {"", "X ff /1rr", 0},
+        {"", "X 0f 40+c /rr", 0},
+        {"", "x 0f 90+c /0rr", 0},
+        {"", "X 85 /rr", 0},
+        {"", "X c1 /rrr ib", 0},
+        {"", "X 89 /rr", 0},
+        {"", "X f7 /3rr", 0},
+        {"", "X f7 /2rr", 0},
+        {"", "f5", 0},
+        {"", "f8", 0},
+        {"", "f9", 0},
+        {"", "X 0f af /rr", 0},
+        {"", "X 0f a3 /rr", 0},
+        {"", "x 0f b6 /rr", 0},
+        {"", "X 0f bc /rr", 0},
+        {"", "x 0f 58 /rr", 0},
+        {"", "66 x 0f fe /rr", 0},
+        {"", "o X 81 /7rr iz", 0},
+        {"", "X d3 /rrr", 0},
+        {"", "66 x 0f 2e /rr", 0},
+        {"", "X 19 /rr", 0},
     };
     bool registers_only = b->registers_only;
     b->registers_only = true;
@@ -457,7 +475,7 @@ static uint64_t pick_target(struct builder *b, int displacement_bytes)
     if (displacement_bytes != 1 && roll < 15)
         return b->s->base + random_below(b->r, SANDBOX_CODE_BYTES / SLOT_BYTES) * SLOT_BYTES;
     if (displacement_bytes == 8 && roll == 18)
-        return random_below(b->r, 2); /* 0 is special to lookups */
+        return random_below(b->r, 2);         /* 0 is special to lookups */
     if (displacement_bytes != 1 && roll < 18) /* not mapped, or not executable */
         return b->s->base + (roll & 1 ? SANDBOX_CODE_BYTES : SANDBOX_DATA) + roll;
     if (roll < 50)

@@ -25,9 +25,9 @@ enum row_flags {
     ROW_ALONE = 1 << 4,       /* the engine executes it alone */
     ROW_NO_STEP = 1 << 5,     /* a single step would show in its result */
     ROW_SYSCALL = 1 << 6,
-    ROW_XSAVE = 1 << 7,   /* its operand is aligned, eax says what is stored */
-    ROW_STRING = 1 << 8,  /* rsi, rdi and rcx suit it */
-    ROW_LOAD_FLAGS = 1 << 9, /* the stack's top suits popf */
+    ROW_XSAVE = 1 << 7,       /* its operand is aligned, eax says what is stored */
+    ROW_STRING = 1 << 8,      /* rsi, rdi and rcx suit it */
+    ROW_LOAD_FLAGS = 1 << 9,  /* the stack's top suits popf */
     ROW_BIT_MEMORY = 1 << 10, /* the register operand moves the address */
 };
 
@@ -47,9 +47,9 @@ struct program {
     uint64_t start; /* address of the first byte; SLOT_START bytes of hlt stand before it */
     uint8_t bytes[PROGRAM_BYTES_MAX];
     uint32_t count;
-    uint32_t flags;         /* of its rows, together */
-    uint32_t exit_at;       /* offset of a ROW_EXIT instruction */
-    uint16_t fixed;         /* bit n: register n must hold value[n] */
+    uint32_t flags;   /* of its rows, together */
+    uint32_t exit_at; /* offset of a ROW_EXIT instruction */
+    uint16_t fixed;   /* bit n: register n must hold value[n] */
     uint64_t value[16];
     struct memory_word words[PROGRAM_MEMORY_WORDS_MAX];
     uint32_t word_count;

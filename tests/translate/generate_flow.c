@@ -236,7 +236,7 @@ static void put_rcx_loop(struct flow *f)
     place_label(f, top);
     f->b.avoid |= 1 << RCX;
     put_plain(f, 3);
-    f->b.avoid &= (uint16_t)~(1 << RCX);
+    f->b.avoid &= (uint16_t) ~(1 << RCX);
     if (random_percent(f->b.r, 20))
         put(&f->b, 0x67);
     put(&f->b, (uint8_t)(0xe0 + random_below(f->b.r, 3)));

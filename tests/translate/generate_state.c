@@ -8,8 +8,8 @@ enum { ARITHMETIC = 0x8d5, DIRECTION = 0x400, ID = 0x200000 };
 
 static uint64_t random_value(const struct sandbox *s, struct random *r)
 {
-    static const uint64_t odd[] = {0,         1,           0x7f,       0x80,       0xff,
-                                   0x7fff,    0x8000,      0xffff,     0x7fffffff, 0x80000000,
+    static const uint64_t odd[] = {0,          1,           0x7f,      0x80,       0xff,
+                                   0x7fff,     0x8000,      0xffff,    0x7fffffff, 0x80000000,
                                    0xffffffff, 0x100000000, INT64_MAX, 1ull << 63, UINT64_MAX};
     uint32_t roll = random_below(r, 100);
     if (roll < 40)
@@ -113,9 +113,9 @@ static void suit_string(const struct sandbox *s, struct random *r, struct machin
     state->gpr[1] = random_percent(r, 95) ? random_below(r, 100) : random_next(r);
 }
 
-static const uint64_t calls[] = {SYS_getpid, SYS_gettid, SYS_getuid,          0x1234,
-                                 0xfffffffff, UINT64_MAX, SYS_getpid | 1ull << 32, 500,
-                                 0x10027,     0x7fff1234};
+static const uint64_t calls[] = {
+    SYS_getpid, SYS_gettid, SYS_getuid, 0x1234, 0xfffffffff, UINT64_MAX, SYS_getpid | 1ull << 32,
+    500,        0x10027,    0x7fff1234};
 enum { CALLS = sizeof calls / sizeof calls[0] };
 
 void generate_call_classes(const struct sandbox *s, struct random *r)
@@ -125,8 +125,7 @@ void generate_call_classes(const struct sandbox *s, struct random *r)
             s->classes[calls[i] & 0xffff] = random_next(r) & 1;
 }
 
-static void put_on_stack(const struct sandbox *s, const struct machine_state *state,
-                         uint64_t value)
+static void put_on_stack(const struct sandbox *s, const struct machine_state *state, uint64_t value)
 {
     uint64_t at = state->gpr[4] - (s->base + SANDBOX_STACK);
     if (at <= SANDBOX_STACK_BYTES - 8)

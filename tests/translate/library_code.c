@@ -30,8 +30,8 @@ static const Elf64_Shdr *find_section(const struct library *l, const char *name)
 
 /*
  * The length in a frame description entry (LSB 5.0 core, 10.6.1.2), whose start must be relative to
- * its place, in 32 bits, as in all x86-64 code. .eh_frame lies as far from .eh_frame_hdr in the file
- * as in memory.
+ * its place, in 32 bits, as in all x86-64 code. .eh_frame lies as far from .eh_frame_hdr in the
+ * file as in memory.
  */
 static uint64_t function_bytes(const struct library *l, const Elf64_Shdr *index, uint64_t fde,
                                uint64_t address)
@@ -121,10 +121,16 @@ const struct library_function *library_function_of(const struct library *l, uint
 
 const char *library_path(const char *name)
 {
-    static const char *const folders[] = {
-        "/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib",
-        "/usr/bin", "/usr/local/bin", "/usr/lib/gcc/x86_64-linux-gnu/12",
-        "/usr/lib/gcc/x86_64-linux-gnu/13", "/usr/lib/gcc/x86_64-linux-gnu/14"};
+    static const char *const folders[] = {"/usr/lib/x86_64-linux-gnu",
+                                          "/lib/x86_64-linux-gnu",
+                                          "/usr/lib64",
+                                          "/lib64",
+                                          "/usr/lib",
+                                          "/usr/bin",
+                                          "/usr/local/bin",
+                                          "/usr/lib/gcc/x86_64-linux-gnu/12",
+                                          "/usr/lib/gcc/x86_64-linux-gnu/13",
+                                          "/usr/lib/gcc/x86_64-linux-gnu/14"};
     static char path[512];
     struct stat status;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
@@ -182,8 +188,7 @@ static bool is_harmless(const ZydisDecoder *zydis, const uint8_t *bytes, size_t 
 }
 
 static void take_plain(const struct rrs_decoder *decoder, const ZydisDecoder *zydis,
-                       const uint8_t *bytes, size_t size, struct plain_insn *insns,
-                       uint32_t *count)
+                       const uint8_t *bytes, size_t size, struct plain_insn *insns, uint32_t *count)
 {
     struct rrs_insn insn;
     for (size_t at = 0; at < size && rrs_decode(decoder, bytes + at, size - at, &insn);

@@ -25,8 +25,7 @@ bool library_open(struct library *library, const char *path);
 void library_close(struct library *library);
 
 /** The function that `address` belongs to, or NULL. */
-const struct library_function *library_function_of(const struct library *library,
-                                                   uint64_t address);
+const struct library_function *library_function_of(const struct library *library, uint64_t address);
 
 /** Up to `room` plain instructions of the libraries; they leave rsp, rbp and r12 to r15 alone. */
 uint32_t library_plain_insns(const struct rrs_decoder *decoder, struct plain_insn *insns,

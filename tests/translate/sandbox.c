@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs code from signal frames. A trap of the test itself gives the frame that is overwritten with
- * the state to start from; the signal that ends the run gives the state at the end, and its frame is
- * overwritten with that of the trap. So the handler is all that runs between test and code.
+ * the state to start from; the signal that ends the run gives the state at the end, and its frame
+ * is overwritten with that of the trap. So the handler is all that runs between test and code.
  */
 #include "tests/translate/sandbox.h"
 
@@ -217,8 +217,8 @@ int sandbox_step(const struct sandbox *sandbox, const struct machine_state *in,
 static bool map_at(uint64_t address, size_t bytes, int protection)
 {
     void *wanted = (void *)(uintptr_t)address;
-    void *got = mmap(wanted, bytes, protection,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    void *got =
+        mmap(wanted, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     if (got == wanted)
         return true;
     printf("cannot map %zu bytes at %#llx\n", bytes, (unsigned long long)address);
@@ -263,8 +263,7 @@ static bool map_code(struct sandbox *s)
     int fd = memfd_create("sandbox code", MFD_CLOEXEC);
     if (fd < 0 || ftruncate(fd, SANDBOX_CODE_BYTES) < 0)
         return false;
-    void *run_view =
-        mmap(wanted, SANDBOX_CODE_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+    void *run_view = mmap(wanted, SANDBOX_CODE_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
     s->code = mmap(NULL, SANDBOX_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (run_view != wanted || s->code == MAP_FAILED)
@@ -315,6 +314,5 @@ void sandbox_native(const struct sandbox *sandbox, bool native)
     mprotect(runtime, RRS_RUNTIME_BYTES, native ? PROT_NONE : PROT_READ | PROT_WRITE);
     if (!native)
         mprotect(runtime + RRS_RUNTIME_CODE, PAGE, PROT_READ | PROT_EXEC);
-    mprotect(sandbox_memory(sandbox, 0), SANDBOX_CODE_BYTES,
-             PROT_READ | (native ? PROT_EXEC : 0));
+    mprotect(sandbox_memory(sandbox, 0), SANDBOX_CODE_BYTES, PROT_READ | (native ? PROT_EXEC : 0));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A place in the test's own process where code runs from any machine state until it raises a signal.
- * The state goes in and comes out through signal frames, so that every register, the x87 and vector
- * state included, is what the kernel saw. Addresses are the sandbox's own:
+ * A place in the test's own process where code runs from any machine state until it raises a
+ * signal. The state goes in and comes out through signal frames, so that every register, the x87
+ * and vector state included, is what the kernel saw. Addresses are the sandbox's own:
  *
  *   base                 app code: filled with hlt, whose fault ends a run; its end is a guard.
  *                        It is written through another view, and never writable here
@@ -72,7 +72,8 @@ struct sandbox {
 /** Maps everything; `base` must have 4 MiB free. False, with a message, if that cannot be had. */
 bool sandbox_init(struct sandbox *sandbox, uint64_t base, uint32_t runtime);
 
-/** Before native runs: app code may be executed, and the runtime is out of sight. Or the reverse. */
+/** Before native runs: app code may be executed, and the runtime is out of sight. Or the reverse.
+ */
 void sandbox_native(const struct sandbox *sandbox, bool native);
 
 /** Runs from `in` until a signal; both states may be the same object. */

@@ -50,7 +50,7 @@ static uint32_t free_l2_slot(const struct sandbox *sandbox, uint64_t app_pc)
 
 static void add_indirect(void *context, int64_t app, uint32_t offset)
 {
-    enum { MADE_MAX = sizeof ((struct shadow *)0)->made / sizeof ((struct shadow *)0)->made[0] };
+    enum { MADE_MAX = sizeof((struct shadow *)0)->made / sizeof((struct shadow *)0)->made[0] };
     struct shadow *s = context;
     const struct sandbox *sandbox = s->sandbox;
     uint64_t app_pc = sandbox->base + (uint64_t)app, shadow_pc = s->cache_address + offset;
@@ -104,8 +104,7 @@ bool shadow_init(struct shadow *s, const struct sandbox *sandbox, uint64_t cache
         return false;
     s->code_start = sandbox->base;
     s->code_end = sandbox->base + SANDBOX_CODE_BYTES;
-    s->source =
-        (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, s};
+    s->source = (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, s};
     s->translator.options = *options;
     s->translator.decoder = rrs_decoder_create();
     s->use_l1 = s->use_jumps = s->use_l2 = true;
@@ -137,7 +136,7 @@ void shadow_hide(const struct shadow *s, bool hide)
     const uint64_t high = 1ull << 40; /* no random address comes by there */
     if (s->cache_address < high)
         mprotect((void *)(uintptr_t)s->cache_address, (s->cache.used + 4096) & ~4095u,
-             hide ? PROT_NONE : PROT_READ | PROT_EXEC);
+                 hide ? PROT_NONE : PROT_READ | PROT_EXEC);
 }
 
 uint64_t shadow_dead_flags(const struct shadow *s, uint64_t app_pc)
@@ -282,10 +281,22 @@ static void clear_pointers(struct shadow_run *run, const struct rrs_insn *insn, 
 {
     struct rrs_x87_pointer_field fields[2];
     const uint64_t *g = before->gpr;
-    struct user_regs_struct regs = {.rax = g[0], .rcx = g[1], .rdx = g[2], .rbx = g[3],
-                                    .rsp = g[4], .rbp = g[5], .rsi = g[6], .rdi = g[7],
-                                    .r8 = g[8],  .r9 = g[9],  .r10 = g[10], .r11 = g[11],
-                                    .r12 = g[12], .r13 = g[13], .r14 = g[14], .r15 = g[15],
+    struct user_regs_struct regs = {.rax = g[0],
+                                    .rcx = g[1],
+                                    .rdx = g[2],
+                                    .rbx = g[3],
+                                    .rsp = g[4],
+                                    .rbp = g[5],
+                                    .rsi = g[6],
+                                    .rdi = g[7],
+                                    .r8 = g[8],
+                                    .r9 = g[9],
+                                    .r10 = g[10],
+                                    .r11 = g[11],
+                                    .r12 = g[12],
+                                    .r13 = g[13],
+                                    .r14 = g[14],
+                                    .r15 = g[15],
                                     .rip = app_pc};
     regs.gs_base = run->s->sandbox->base + SANDBOX_DATA;
     uint64_t image = rrs_operand_address(insn, &regs);

@@ -111,11 +111,23 @@ void oracle_clear_pointers(const struct shadow *shadow, const struct program *pr
         const uint64_t *g = steps[i].gpr;
         if (insn.kind == RRS_INSN_XSAVE && !(g[0] & 1))
             return;
-        struct user_regs_struct regs = {.rax = g[0], .rcx = g[1], .rdx = g[2], .rbx = g[3],
-                                        .rsp = g[4], .rbp = g[5], .rsi = g[6], .rdi = g[7],
-                                        .r8 = g[8], .r9 = g[9], .r10 = g[10], .r11 = g[11],
-                                        .r12 = g[12], .r13 = g[13], .r14 = g[14],
-                                        .r15 = g[15], .rip = insn_pc};
+        struct user_regs_struct regs = {.rax = g[0],
+                                        .rcx = g[1],
+                                        .rdx = g[2],
+                                        .rbx = g[3],
+                                        .rsp = g[4],
+                                        .rbp = g[5],
+                                        .rsi = g[6],
+                                        .rdi = g[7],
+                                        .r8 = g[8],
+                                        .r9 = g[9],
+                                        .r10 = g[10],
+                                        .r11 = g[11],
+                                        .r12 = g[12],
+                                        .r13 = g[13],
+                                        .r14 = g[14],
+                                        .r15 = g[15],
+                                        .rip = insn_pc};
         regs.gs_base = shadow->sandbox->base + SANDBOX_DATA;
         uint64_t image = rrs_operand_address(&insn, &regs);
         int found = rrs_x87_pointer_fields(&insn, fields);

@@ -18,7 +18,8 @@ uint64_t oracle_ticks(const struct step *steps, int count);
 /** The step before tick instruction number `tick`, from 0. */
 int oracle_step_of_tick(const struct step *steps, int count, uint64_t tick);
 
-/** Flags whose values at `steps[step]` are defined: not older than the last transfer that ends them.
+/** Flags whose values at `steps[step]` are defined: not older than the last transfer that ends
+ * them.
  */
 uint64_t oracle_valid_flags(const struct shadow *shadow, const struct step *steps, int step);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Test that shadow code does what the CPU does: random programs (single instructions of every class,
- * and loops, calls and jumps between plain ones) from random machine states, natively and in shadow
- * code of differently formed blocks. Compared are registers, flags, x87 and vector state, memory,
- * where it ended and by which signal; the ticks retired, against single steps; and state and PC of
- * tick stops.
+ * Test that shadow code does what the CPU does: random programs (single instructions of every
+ * class, and loops, calls and jumps between plain ones) from random machine states, natively and in
+ * shadow code of differently formed blocks. Compared are registers, flags, x87 and vector state,
+ * memory, where it ended and by which signal; the ticks retired, against single steps; and state
+ * and PC of tick stops.
  *
  *   translate_test [--cases N] [--seed SEED [--program NUMBER]] [--high | --low]
  */
@@ -129,8 +129,7 @@ static void say_bytes(const char *name, const uint8_t *native, const uint8_t *sh
 {
     for (size_t i = 0; i < count; i++)
         if (native[i] != shadow[i]) {
-            printf("  %s from byte %zu: native %02x, shadow %02x\n", name, i, native[i],
-                   shadow[i]);
+            printf("  %s from byte %zu: native %02x, shadow %02x\n", name, i, native[i], shadow[i]);
             return;
         }
 }
@@ -163,8 +162,8 @@ static bool is_illegal_and_cut_off(const struct test *t, const struct trial *tri
 {
     bool near_end = trial->native.rip + 15 > t->sandbox.base + SANDBOX_CODE_BYTES;
     bool native_illegal = trial->end.signal == SIGILL && end->kind == SHADOW_FETCH;
-    bool shadow_illegal = trial->end.signal == SIGSEGV && end->kind == SHADOW_SIGNAL &&
-                          end->signal.signal == SIGILL;
+    bool shadow_illegal =
+        trial->end.signal == SIGSEGV && end->kind == SHADOW_SIGNAL && end->signal.signal == SIGILL;
     return near_end && (native_illegal || shadow_illegal);
 }
 
@@ -178,8 +177,8 @@ static bool same_end(const struct test *t, const struct trial *trial, const stru
     switch (end->kind) {
     case SHADOW_SIGNAL:
         return trial->end.signal == end->signal.signal && trial->end.code == end->signal.code &&
-               trial->end.address == end->signal.address &&
-               trial->end.trap == end->signal.trap && trial->end.error == end->signal.error;
+               trial->end.address == end->signal.address && trial->end.trap == end->signal.trap &&
+               trial->end.error == end->signal.error;
     case SHADOW_FETCH:
         return trial->end.signal == SIGSEGV;
     case SHADOW_EXIT:
@@ -216,8 +215,8 @@ static void compare_end(struct test *t, const struct trial *trial,
 /* A branch that this CPU cuts to 16 bits may be refused instead. */
 static bool refused_by_right(const struct test *t, const struct shadow_end *end)
 {
-    return t->row && strcmp(t->row->class_name, "16-bit branch") == 0 &&
-           end->kind == SHADOW_EXIT && end->exit.kind == RRS_EXIT_REFUSED;
+    return t->row && strcmp(t->row->class_name, "16-bit branch") == 0 && end->kind == SHADOW_EXIT &&
+           end->exit.kind == RRS_EXIT_REFUSED;
 }
 
 /*
@@ -318,8 +317,7 @@ static void run_to_tick(struct test *t, struct trial *trial, struct shadow *shad
     const struct step *expected = &trial->steps[step];
     uint64_t flags = compared_flags(t, trial, step, expected->rip);
     if (end.kind == SHADOW_TICK && end.ticks == stop && state.rip == expected->rip &&
-        same_gprs(expected->gpr, state.gpr) &&
-        (expected->flags & flags) == (state.flags & flags)) {
+        same_gprs(expected->gpr, state.gpr) && (expected->flags & flags) == (state.flags & flags)) {
         state.flags &= ~shadow_dead_flags(shadow, state.rip);
         shadow_run(shadow, &state, SHADOW_NO_TICKS, &rest);
         rest.ticks += stop;
@@ -409,9 +407,8 @@ static void run_program(struct test *t, uint64_t number)
 static bool make_shadows(struct test *t, struct random *r)
 {
     static const struct rrs_translate_options options[SHADOWS] = {
-        {64, 200, 12, 0}, {1, 200, 0, 0},  {2, 200, 12, 0}, {3, 200, 0, 0},
-        {7, 20, 12, 0},   {64, 1, 0, 0},   {64, 200, 12, 1}, {64, 200, 12, 0},
-        {4, 200, 12, 1},
+        {64, 200, 12, 0}, {1, 200, 0, 0},   {2, 200, 12, 0},  {3, 200, 0, 0},  {7, 20, 12, 0},
+        {64, 1, 0, 0},    {64, 200, 12, 1}, {64, 200, 12, 0}, {4, 200, 12, 1},
     };
     for (uint32_t i = 0; i < SHADOWS; i++) {
         struct rrs_translate_options chosen = options[i];
@@ -434,8 +431,8 @@ static int report(const struct test *t)
 {
     for (uint32_t i = 0; i < t->class_count; i++) {
         const struct class_count *c = &t->classes[i];
-        printf("%-16s %7u cases %7u ticks %6u tick stops %5u failed\n", c->name, c->cases,
-               c->ticks, c->stops, c->failed);
+        printf("%-16s %7u cases %7u ticks %6u tick stops %5u failed\n", c->name, c->cases, c->ticks,
+               c->stops, c->failed);
     }
     printf("%u cases, of which %u went to a non-canonical address; %u failures\n", t->cases,
            t->nowhere, t->failures);
@@ -471,8 +468,7 @@ int main(int argc, char **argv)
                (!has_option(argc, argv, "--high") && random_percent(&r, 25));
     uint32_t runtime = rrs_runtime_bases[random_below(&r, RRS_RUNTIME_BASES)];
     printf("app code at %s, runtime at %#x\n", low ? "a low address" : "a high address", runtime);
-    if (!sandbox_init(&t.sandbox, low ? LOW_BASE : HIGH_BASE, runtime) ||
-        !make_shadows(&t, &r))
+    if (!sandbox_init(&t.sandbox, low ? LOW_BASE : HIGH_BASE, runtime) || !make_shadows(&t, &r))
         return 1;
     generate_use_plain(plain, library_plain_insns(t.shadows[0].translator.decoder, plain,
                                                   sizeof plain / sizeof plain[0], &r));

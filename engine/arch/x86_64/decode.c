@@ -335,15 +335,7 @@ bool rrs_insn_ticks(const struct rrs_insn *insn)
 
 bool rrs_insn_ends_flags(const struct rrs_insn *insn)
 {
-    switch (insn->kind) {
-    case RRS_INSN_CALL:
-    case RRS_INSN_CALL_INDIRECT:
-        return true;
-    case RRS_INSN_JMP_INDIRECT:
-        return insn->disp_offset != 0;
-    default:
-        return false;
-    }
+    return insn->kind == RRS_INSN_CALL || insn->kind == RRS_INSN_CALL_INDIRECT;
 }
 
 bool rrs_insn_ends_block(const struct rrs_insn *insn)

@@ -90,10 +90,9 @@ bool rrs_decode(const struct rrs_decoder *decoder, const uint8_t *bytes, size_t 
 bool rrs_insn_ticks(const struct rrs_insn *insn);
 
 /**
- * Whether nobody reads the arithmetic flags across this transfer. By the ABI, that holds for calls
- * and for jumps through a RIP-relative slot (procedure linkage, tail calls). It does not hold for
- * other indirect jumps (gcc tests a flag before a switch and branches on it in the cases), nor for
- * returns (Go interrupts a loop by a call that ends in popf, pops and ret).
+ * Whether nobody reads the arithmetic flags across this transfer: by the ABI, that holds for calls.
+ * It does not hold for indirect jumps (gcc tests a flag before a switch and branches on it in the
+ * cases), nor for returns (Go interrupts a loop by a call that ends in popf, pops and ret).
  */
 bool rrs_insn_ends_flags(const struct rrs_insn *insn);
 

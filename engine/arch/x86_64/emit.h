@@ -7,6 +7,7 @@
 #ifndef RRS_ENGINE_ARCH_X86_64_EMIT_H
 #define RRS_ENGINE_ARCH_X86_64_EMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ struct rrs_emitter {
     uint8_t *out;
     int64_t here;     /* module-relative address of *out */
     uint32_t runtime; /* absolute address of the runtime base */
+    bool based;       /* the module lies at one address, `base`: code may hold app addresses */
+    uint64_t base;
 };
 
 enum rrs_register { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };

@@ -9,50 +9,83 @@
 
 #include "engine/runtime/layout.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #define CELL(field) (RRS_RUNTIME_CELLS + (uint32_t)offsetof(struct rrs_cells, field))
-#define REST        (RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest))
 
-/* A multiplicative hash (Knuth, TAOCP 3 §6.4): its upper bits spread page-aligned targets too. */
-enum { HASH_FACTOR = (int)0x9e3779b1 };
+enum { L2_MASK = ((1 << RRS_L2_BITS) - 1) << 4 };
 
-enum {
-    L1_SHIFT = 32 - RRS_L1_BITS - 4,
-    L1_MASK = ((1 << RRS_L1_BITS) - 1) << 4,
-    L2_SHIFT = 32 - RRS_L2_BITS - 4,
-    L2_MASK = ((1 << RRS_L2_BITS) - 1) << 4,
-};
-
+/*
+ * Both levels are indexed by the low bits of the app PC: that takes no instruction which touches
+ * the flags, and the entries of code that runs together share cache lines. (A CRC in its place
+ * spread the entries better, and made sqlite 1.5 times slower.)
+ */
 uint32_t rrs_lookup_l1_slot(uint64_t app_pc)
 {
-    return ((uint32_t)app_pc * (uint32_t)HASH_FACTOR) >> (32 - RRS_L1_BITS);
+    return app_pc & ((1 << RRS_L1_BITS) - 1);
 }
 
 uint32_t rrs_lookup_l2_slot(uint64_t app_pc)
 {
-    return ((uint32_t)app_pc * (uint32_t)HASH_FACTOR) >> (32 - RRS_L2_BITS);
+    return app_pc & ((1 << RRS_L2_BITS) - 1);
 }
 
-/* imul edx, ecx, factor; shr edx, shift; and edx, mask */
-static void emit_hash(struct rrs_emitter *e, uint8_t shift, uint32_t mask)
+static bool fits_rel32(int64_t distance)
 {
-    EMIT(e, 0x69, 0xd1);
-    rrs_emit_u32(e, (uint32_t)HASH_FACTOR);
-    EMIT(e, 0xc1, 0xea, shift);
-    EMIT(e, 0x81, 0xe2);
-    rrs_emit_u32(e, mask);
+    return distance == (int32_t)distance;
 }
 
-/* rcx = app PC, rcx and rdx stand in their cells: the first level, inline. */
+/*
+ * reg = the app address `target`, flags kept. Where the module's place differs from one address
+ * space to the next, two displacements reach all that its code can refer to.
+ */
+static bool emit_address(struct rrs_emitter *e, enum rrs_register reg, int64_t target)
+{
+    enum { LEA_BYTES = 7 };
+    int64_t distance = target - (e->here + LEA_BYTES);
+    if (fits_rel32(distance)) {
+        rrs_emit_lea_rip(e, reg, target);
+        return true;
+    }
+    if (e->based) {
+        uint64_t address = e->base + (uint64_t)target;
+        EMIT(e, 0x48 | (reg >> 3), 0xb8 | (reg & 7)); /* mov reg, imm64 */
+        rrs_emit_bytes(e, &address, sizeof address);
+        return true;
+    }
+    int64_t first = distance < 0 ? INT32_MIN : INT32_MAX;
+    if (!fits_rel32(distance - first))
+        return false;
+    rrs_emit_lea_rip(e, reg, e->here + LEA_BYTES + first);
+    EMIT(e, 0x48 | (reg >> 3) * 5, 0x8d, 0x80 | (reg & 7) * 9); /* lea reg, [reg + rest] */
+    rrs_emit_u32(e, (uint32_t)(distance - first));
+    return true;
+}
+
+/* For addresses of the module's own code, which a cache is never so far away from. */
+static void emit_code_address(struct rrs_emitter *e, enum rrs_register reg, int64_t target)
+{
+    bool reached = emit_address(e, reg, target);
+    assert(reached && "a code cache lies out of reach of its own code");
+    (void)reached;
+}
+
+/* rcx = app PC; rcx, rdx and rax stand in their cells. The first level, inline; flags are kept. */
 static void emit_lookup(struct rrs_emitter *e, int64_t lookup)
 {
-    emit_hash(e, L1_SHIFT, L1_MASK);
-    EMIT(e, 0x48, 0x3b, 0x8a); /* cmp rcx, [rdx + L1] */
+    EMIT(e, 0x0f, 0xb7, 0xd1);       /* movzx edx, cx */
+    EMIT(e, 0x8d, 0x14, 0x12);       /* lea edx, [rdx + rdx] */
+    EMIT(e, 0x48, 0x8b, 0x04, 0xd5); /* mov rax, [rdx * 8 + L1] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L1);
-    EMIT(e, 0x0f, 0x85); /* jne lookup */
-    rrs_emit_rel32(e, lookup, 0);
-    EMIT(e, 0xff, 0xa2); /* jmp [rdx + L1 + 8] */
+    EMIT(e, 0x48, 0x8d, 0x0c, 0x01);       /* lea rcx, [rcx + rax]: 0 if it is this one */
+    EMIT(e, 0xe3, 3 + 5 + 8 + 5);          /* jrcxz found */
+    EMIT(e, 0x48, 0xf7, 0xd0);             /* not rax */
+    EMIT(e, 0x48, 0x8d, 0x4c, 0x01, 0x01); /* lea rcx, [rcx + rax + 1]: the app PC again */
+    rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
+    rrs_emit_jmp(e, lookup);
+    rrs_emit_load_cell(e, RAX, CELL(lookup_rax)); /* found: */
+    EMIT(e, 0xff, 0x24, 0xd5);                    /* jmp [rdx * 8 + L1 + 8] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L1 + 8);
 }
 
@@ -60,24 +93,6 @@ void rrs_lower_indirect_entry(struct rrs_emitter *e)
 {
     rrs_emit_load_cell(e, RDX, CELL(lookup_rdx));
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
-}
-
-/* rcx = app PC; rcx, rdx stand in their cells, and rax in its own: without touching the flags. */
-static void emit_lookup_keep(struct rrs_emitter *e, int64_t lookup_keep)
-{
-    EMIT(e, 0x0f, 0xb7, 0xd1);       /* movzx edx, cx */
-    EMIT(e, 0x8d, 0x14, 0x12);       /* lea edx, [rdx + rdx] */
-    EMIT(e, 0x48, 0x8b, 0x04, 0xd5); /* mov rax, [rdx * 8 + jumps] */
-    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_JUMPS);
-    EMIT(e, 0x48, 0x8d, 0x0c, 0x01);       /* lea rcx, [rcx + rax]: 0 if it is this one */
-    EMIT(e, 0xe3, 3 + 5 + 8 + 5);          /* jrcxz found */
-    EMIT(e, 0x48, 0xf7, 0xd0);             /* not rax */
-    EMIT(e, 0x48, 0x8d, 0x4c, 0x01, 0x01); /* lea rcx, [rcx + rax + 1]: the app PC again */
-    rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
-    rrs_emit_jmp(e, lookup_keep);
-    rrs_emit_load_cell(e, RAX, CELL(lookup_rax)); /* found: */
-    EMIT(e, 0xff, 0x24, 0xd5);                    /* jmp [rdx * 8 + jumps + 8] */
-    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_JUMPS + 8);
 }
 
 static void emit_save_flags(struct rrs_emitter *e)
@@ -92,16 +107,16 @@ static void emit_restore_flags(struct rrs_emitter *e)
     EMIT(e, 0x04, 0x7f, 0x9e); /* add al, 127; sahf */
 }
 
-/* The search of the second level. Ends in a jump to the target, or in exit `miss`. */
-static uint32_t emit_second_level(struct rrs_emitter *e, int64_t start, int64_t exit_common,
-                                  bool keep_flags)
+/* The search of the second level: rcx = app PC; rcx and rdx stand in their cells. */
+static void emit_second_level(struct rrs_emitter *e, struct rrs_prologue *prologue, int64_t start)
 {
-    uint32_t entry = (uint32_t)(e->here - start);
+    prologue->lookup = (uint32_t)(e->here - start);
     rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
-    if (keep_flags)
-        emit_save_flags(e);
-    emit_hash(e, L2_SHIFT, L2_MASK);
+    emit_save_flags(e);
+    EMIT(e, 0x89, 0xca, 0xc1, 0xe2, 4); /* mov edx, ecx; shl edx, 4 */
     int64_t loop = e->here;
+    EMIT(e, 0x81, 0xe2); /* and edx, mask */
+    rrs_emit_u32(e, L2_MASK);
     EMIT(e, 0x48, 0x8b, 0x82); /* mov rax, [rdx + L2] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2);
     EMIT(e, 0x48, 0x39, 0xc8); /* cmp rax, rcx */
@@ -110,24 +125,20 @@ static uint32_t emit_second_level(struct rrs_emitter *e, int64_t start, int64_t 
     EMIT(e, 0x48, 0x85, 0xc0); /* test rax, rax */
     EMIT(e, 0x74, 0);          /* jz missed */
     uint8_t *missed = e->out - 1;
-    EMIT(e, 0x83, 0xc2, 0x10, 0x81, 0xe2); /* add edx, 16; and edx, mask */
-    rrs_emit_u32(e, L2_MASK);
+    EMIT(e, 0x83, 0xc2, 0x10); /* add edx, 16 */
     rrs_emit_jmp(e, loop);
     *found = (uint8_t)(e->out - found - 1);
     EMIT(e, 0x48, 0x8b, 0x82); /* mov rax, [rdx + L2 + 8] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2 + 8);
     rrs_emit_store_cell(e, RAX, CELL(lookup_target));
-    if (keep_flags)
-        emit_restore_flags(e);
+    emit_restore_flags(e);
     rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
     EMIT(e, 0xff, 0x24, 0x25); /* jmp [lookup_target] */
     rrs_emit_u32(e, e->runtime + CELL(lookup_target));
     *missed = (uint8_t)(e->out - missed - 1);
-    if (keep_flags)
-        emit_restore_flags(e);
+    emit_restore_flags(e);
     rrs_emit_load_cell(e, RAX, CELL(lookup_rax));
-    rrs_lower_exit(e, keep_flags ? RRS_FIXED_EXIT_MISS_KEEP : RRS_FIXED_EXIT_MISS, exit_common);
-    return entry;
+    rrs_lower_exit(e, RRS_FIXED_EXIT_MISS, start + prologue->exit_common);
 }
 
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
@@ -142,9 +153,7 @@ void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
     rrs_emit_u32(e, 0x7fffffff);
     prologue->exit_syscall = (uint32_t)(e->here - start);
     EMIT(e, 0x0f, 0x05, 0x0f, 0x0b);
-    int64_t exit_common = start + prologue->exit_common;
-    prologue->lookup = emit_second_level(e, start, exit_common, false);
-    prologue->lookup_keep = emit_second_level(e, start, exit_common, true);
+    emit_second_level(e, prologue, start);
     prologue->bytes = (uint32_t)(e->here - start);
 }
 
@@ -157,11 +166,6 @@ void rrs_lower_runtime_page(uint8_t *page, uint32_t runtime)
     memcpy(page + RRS_CODE_TRACED, "\x0f\x05\x0f\x0b", 4);
     uint64_t entry = runtime + RRS_RUNTIME_CODE + RRS_CODE_UNTRACED;
     memcpy(page + RRS_CODE_UNTRACED_ENTRY, &entry, sizeof entry);
-}
-
-static bool fits_rel32(int64_t distance)
-{
-    return distance == (int32_t)distance;
 }
 
 /* Copies insn->bytes with the RIP-relative displacement, if any, made to reach the same place. */
@@ -180,9 +184,108 @@ static bool emit_moved(struct rrs_emitter *e, const struct rrs_insn *insn, int64
     return true;
 }
 
-bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next)
+/* Index of the first byte that is not a legacy prefix. */
+static int legacy_prefixes(const struct rrs_insn *insn)
 {
-    return emit_moved(e, insn, app_next);
+    static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+                                       0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    int at = 0;
+    while (at < insn->opcode_offset && memchr(prefixes, insn->bytes[at], sizeof prefixes))
+        at++;
+    return at;
+}
+
+enum vector_prefix { NO_VECTOR_PREFIX, VEX2, VEX3, EVEX };
+
+static enum vector_prefix vector_prefix(const struct rrs_insn *insn, int at)
+{
+    enum { XOP_BYTES = 3 }; /* laid out as VEX3; its first byte is also the opcode of pop */
+    switch (insn->bytes[at]) {
+    case 0xc5:
+        return VEX2;
+    case 0xc4:
+        return VEX3;
+    case 0x8f:
+        return insn->opcode_offset == at + XOP_BYTES ? VEX3 : NO_VECTOR_PREFIX;
+    case 0x62:
+        return EVEX;
+    default:
+        return NO_VECTOR_PREFIX;
+    }
+}
+
+struct lent_register {
+    enum rrs_register reg;
+    uint8_t state;
+};
+
+/*
+ * A register that an instruction with a RIP-relative operand does not use. It names at most two,
+ * in ModRM.reg and in VEX.vvvv (compared without their upper bits: a match too many does no harm);
+ * none of these three is used by any without being named, except rbx by cmpxchg16b, whose ModRM.reg
+ * is 1.
+ */
+static struct lent_register choose_lent(const struct rrs_insn *insn)
+{
+    static const struct lent_register choices[] = {
+        {RSI, RRS_MAP_LENT_RSI}, {RDI, RRS_MAP_LENT_RDI}, {RBX, RRS_MAP_LENT_RBX}};
+    int at = legacy_prefixes(insn);
+    enum vector_prefix prefix = vector_prefix(insn, at);
+    int named[2] = {insn->bytes[insn->modrm_offset] >> 3 & 7, -1};
+    if (prefix != NO_VECTOR_PREFIX)
+        named[1] = ~insn->bytes[at + (prefix == VEX2 ? 1 : 2)] >> 3 & 7;
+    int i = 0;
+    while ((int)choices[i].reg == named[0] || (int)choices[i].reg == named[1])
+        i++;
+    return choices[i];
+}
+
+/* The instruction with [reg] in the place of its RIP-relative operand. */
+static void emit_with_operand_at(struct rrs_emitter *e, const struct rrs_insn *insn,
+                                 enum rrs_register reg)
+{
+    enum { DISP_BYTES = 4, EVEX_XB = 0x60, VEX_B = 0x20, REX_B = 1 };
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    memcpy(bytes, insn->bytes, insn->length);
+    int at = legacy_prefixes(insn);
+    switch (vector_prefix(insn, at)) {
+    case VEX2:
+        break;
+    case VEX3:
+        bytes[at + 1] |= VEX_B; /* stored inverted */
+        break;
+    case EVEX:
+        bytes[at + 1] |= EVEX_XB;
+        break;
+    case NO_VECTOR_PREFIX:
+        if (at < insn->opcode_offset && (bytes[at] & 0xf0) == 0x40)
+            bytes[at] &= ~REX_B;
+        break;
+    }
+    bytes[insn->modrm_offset] = (uint8_t)((bytes[insn->modrm_offset] & 0x38) | reg);
+    rrs_emit_bytes(e, bytes, insn->disp_offset);
+    uint8_t tail = insn->disp_offset + DISP_BYTES;
+    rrs_emit_bytes(e, insn->bytes + tail, insn->length - tail);
+}
+
+bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                     struct rrs_map_writer *map)
+{
+    if (emit_moved(e, insn, app_next))
+        return true;
+    struct rrs_emitter before = *e;
+    struct lent_register lent = choose_lent(insn);
+    rrs_emit_store_cell(e, lent.reg, CELL(lent));
+    const uint8_t *stored = e->out;
+    if (!emit_address(e, lent.reg, app_next + insn->disp)) {
+        *e = before;
+        return false;
+    }
+    rrs_map_state(map, stored, lent.state);
+    emit_with_operand_at(e, insn, lent.reg);
+    rrs_map_effect(map, e->out, insn->length);
+    rrs_emit_load_cell(e, lent.reg, CELL(lent));
+    return true;
 }
 
 static uint8_t *emit_open_rel32(struct rrs_emitter *e)
@@ -192,11 +295,16 @@ static uint8_t *emit_open_rel32(struct rrs_emitter *e)
     return displacement;
 }
 
-/* sub qword [rest], 1; js stub */
-static uint8_t *emit_tick_dead(struct rrs_emitter *e, int64_t *pending_from)
+static uint32_t rest_cell(uint32_t number)
+{
+    return RRS_RUNTIME_SESSION + (uint32_t)offsetof(struct rrs_session_page, rest) + 8 * number;
+}
+
+/* sub qword [cell], 1; js stub */
+static uint8_t *emit_tick_dead(struct rrs_emitter *e, uint32_t cell, int64_t *pending_from)
 {
     EMIT(e, 0x48, 0x83, 0x2c, 0x25);
-    rrs_emit_u32(e, e->runtime + REST);
+    rrs_emit_u32(e, e->runtime + cell);
     EMIT(e, 1);
     *pending_from = e->here;
     EMIT(e, 0x0f, 0x88);
@@ -204,12 +312,12 @@ static uint8_t *emit_tick_dead(struct rrs_emitter *e, int64_t *pending_from)
 }
 
 /* The same with lea and jrcxz, which leave the flags alone. The stub finds rcx in its cell. */
-static uint8_t *emit_tick_live(struct rrs_emitter *e, int64_t *pending_from)
+static uint8_t *emit_tick_live(struct rrs_emitter *e, uint32_t cell, int64_t *pending_from)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    rrs_emit_load_cell(e, RCX, REST);
+    rrs_emit_load_cell(e, RCX, cell);
     EMIT(e, 0x48, 0x8d, 0x49, 0xff); /* lea rcx, [rcx - 1] */
-    rrs_emit_store_cell(e, RCX, REST);
+    rrs_emit_store_cell(e, RCX, cell);
     *pending_from = e->here;
     EMIT(e, 0x48, 0x8d, 0x49, 0x01); /* lea rcx, [rcx + 1] */
     EMIT(e, 0xe3, 2, 0xeb, 5, 0xe9); /* jrcxz 1f; jmp 2f; 1: jmp stub; 2: */
@@ -218,9 +326,11 @@ static uint8_t *emit_tick_live(struct rrs_emitter *e, int64_t *pending_from)
     return displacement;
 }
 
-uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from)
+uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, uint32_t cell,
+                        int64_t *pending_from)
 {
-    return flags_dead ? emit_tick_dead(e, pending_from) : emit_tick_live(e, pending_from);
+    uint32_t at = rest_cell(cell);
+    return flags_dead ? emit_tick_dead(e, at, pending_from) : emit_tick_live(e, at, pending_from);
 }
 
 void rrs_lower_exit_with_rcx(struct rrs_emitter *e, uint32_t exit_id, int64_t exit_common)
@@ -252,17 +362,15 @@ void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
     rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
-    rrs_emit_lea_rip(e, RCX, app_next);
+    emit_code_address(e, RCX, app_next);
     EMIT(e, 0x51); /* push rcx */
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
     rrs_map_state(map, e->out, 0);
 }
 
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
-                   struct rrs_map_writer *map)
+/* rcx stands in its cell. */
+static void emit_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup)
 {
-    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
     EMIT(e, 0x59); /* pop rcx */
     if (insn->ret_bytes) {
         EMIT(e, 0x48, 0x8d, 0xa4, 0x24); /* lea rsp, [rsp + n] */
@@ -270,7 +378,35 @@ void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t l
     }
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
     rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
-    emit_lookup_keep(e, lookup_keep);
+    emit_lookup(e, lookup);
+}
+
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                   struct rrs_map_writer *map)
+{
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    emit_ret(e, insn, lookup);
+}
+
+void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                           struct rrs_fused_site *site, struct rrs_map_writer *map)
+{
+    uint32_t cell = rest_cell(site->cell);
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    rrs_emit_load_cell(e, RCX, cell);
+    EMIT(e, 0xe3, 0); /* jrcxz expired */
+    uint8_t *expired = e->out - 1;
+    EMIT(e, 0x48, 0x8d, 0x49, 0xff); /* lea rcx, [rcx - 1] */
+    rrs_emit_store_cell(e, RCX, cell);
+    site->pending_from = e->here;
+    emit_ret(e, insn, lookup);
+    *expired = (uint8_t)(e->out - expired - 1);
+    EMIT(e, 0x48, 0xc7, 0x04, 0x25); /* mov qword [cell], -1 */
+    rrs_emit_u32(e, e->runtime + cell);
+    rrs_emit_u32(e, 0xffffffff);
+    rrs_lower_exit_with_rcx(e, site->exit_id, site->exit_common);
 }
 
 /* The instruction's operand, loaded into rcx: its prefixes and ModRM with the opcode of mov r, r/m.
@@ -296,13 +432,21 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
     memcpy(load.bytes + modrm_at, insn->bytes + insn->modrm_offset, tail);
     load.bytes[modrm_at] = (uint8_t)((load.bytes[modrm_at] & 0xc7) | RCX << 3);
     load.length += tail;
-    if (insn->disp_offset)
-        load.disp_offset = modrm_at + 1;
-    return emit_moved(e, &load, app_next);
+    if (!insn->disp_offset)
+        return emit_moved(e, &load, app_next);
+    load.modrm_offset = modrm_at;
+    load.opcode_offset = modrm_at - 1;
+    load.disp_offset = modrm_at + 1;
+    if (emit_moved(e, &load, app_next))
+        return true;
+    if (!emit_address(e, RCX, app_next + insn->disp))
+        return false;
+    emit_with_operand_at(e, &load, RCX);
+    return true;
 }
 
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map)
+                        int64_t lookup, struct rrs_map_writer *map)
 {
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
     rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
@@ -311,15 +455,11 @@ bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int6
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
     if (insn->kind == RRS_INSN_CALL_INDIRECT) {
         rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL | RRS_MAP_RDX_IN_CELL);
-        rrs_emit_lea_rip(e, RDX, app_next);
+        emit_code_address(e, RDX, app_next);
         EMIT(e, 0x52); /* push rdx */
     }
-    if (rrs_insn_ends_flags(insn)) {
-        emit_lookup(e, lookup);
-    } else {
-        rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
-        emit_lookup_keep(e, lookup_keep);
-    }
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
+    emit_lookup(e, lookup);
     return true;
 }
 
@@ -329,22 +469,24 @@ void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_n
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
     rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL | RRS_MAP_RDX_IN_CELL);
-    rrs_emit_lea_rip(e, RDX, app_next);
+    emit_code_address(e, RDX, app_next);
     EMIT(e, 0x52); /* push rdx */
-    rrs_emit_lea_rip(e, RCX, app_target);
+    emit_code_address(e, RCX, app_target);
+    rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
     emit_lookup(e, lookup);
 }
 
-bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep)
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup)
 {
-    enum { MARGIN = 64 }; /* more than the bytes between here and the end of the lea */
-    if (!fits_rel32(app_target - e->here - MARGIN) || !fits_rel32(app_target - e->here))
-        return false;
+    struct rrs_emitter before = *e;
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
     rrs_emit_store_cell(e, RDX, CELL(lookup_rdx));
     rrs_emit_store_cell(e, RAX, CELL(lookup_rax));
-    rrs_emit_lea_rip(e, RCX, app_target);
-    emit_lookup_keep(e, lookup_keep);
+    if (!emit_address(e, RCX, app_target)) {
+        *e = before;
+        return false;
+    }
+    emit_lookup(e, lookup);
     return true;
 }
 
@@ -380,7 +522,7 @@ int64_t rrs_lower_syscall(struct rrs_emitter *e, uint32_t exit_id, int64_t app_n
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_UNTRACED_ENTRY);
     emit_exit_id(e, exit_id);
     EMIT(e, 0x0f, 0x05);
-    rrs_emit_lea_rip(e, RCX, app_next);
+    emit_code_address(e, RCX, app_next);
     return after;
 }
 
@@ -388,15 +530,21 @@ int64_t rrs_lower_syscall(struct rrs_emitter *e, uint32_t exit_id, int64_t app_n
 static uint8_t *emit_check_piece(struct rrs_emitter *e, int64_t app, const uint8_t *bytes,
                                  uint32_t count)
 {
+    enum { LOAD_BYTES_MAX = 7, AT_RIP = 0x0d, AT_RCX = 0x09 };
     uint32_t expected = 0;
     memcpy(&expected, bytes, count);
+    bool near = fits_rel32(app - e->here - LOAD_BYTES_MAX) && fits_rel32(app - e->here);
+    uint8_t operand = near ? AT_RIP : AT_RCX;
+    if (!near)
+        emit_code_address(e, RCX, app);
     if (count == 4)
-        EMIT(e, 0x8b, 0x0d); /* mov ecx, dword */
+        EMIT(e, 0x8b, operand); /* mov ecx, dword */
     else if (count == 2)
-        EMIT(e, 0x0f, 0xb7, 0x0d); /* movzx ecx, word */
+        EMIT(e, 0x0f, 0xb7, operand); /* movzx ecx, word */
     else
-        EMIT(e, 0x0f, 0xb6, 0x0d); /* movzx ecx, byte */
-    rrs_emit_rel32(e, app, 0);
+        EMIT(e, 0x0f, 0xb6, operand); /* movzx ecx, byte */
+    if (near)
+        rrs_emit_rel32(e, app, 0);
     EMIT(e, 0x8d, 0x89);
     rrs_emit_u32(e, -expected);
     EMIT(e, 0xe3, 5, 0xe9);

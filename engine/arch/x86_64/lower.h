@@ -19,15 +19,13 @@
 struct rrs_prologue {
     uint32_t exit_common;  /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_syscall; /* its system call instruction: the next PC tells an exit */
-    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells; flags dead */
-    uint32_t lookup_keep;  /* the same; the flags are kept */
+    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells */
     uint32_t bytes;
 };
 
 /* Exits that every cache has; all others have higher numbers. */
 enum rrs_fixed_exit {
-    RRS_FIXED_EXIT_MISS,      /* a lookup found nothing; the flags are dead */
-    RRS_FIXED_EXIT_MISS_KEEP, /* a lookup found nothing; the flags are the program's */
+    RRS_FIXED_EXIT_MISS, /* a lookup found nothing */
     RRS_FIXED_EXIT_STOP,
     RRS_FIXED_EXIT_ALONE,
     RRS_FIXED_EXITS,
@@ -35,15 +33,21 @@ enum rrs_fixed_exit {
 
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue);
 
-/** Copies a PLAIN instruction, moving a RIP-relative displacement. False if it does not reach. */
-bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next);
+/**
+ * Copies a PLAIN instruction, moving a RIP-relative displacement. Where that does not reach, the
+ * operand's address goes into a register that the instruction does not use. False, with nothing
+ * written, if it lies further away than the module's own code can refer to.
+ */
+bool rrs_lower_plain(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                     struct rrs_map_writer *map);
 
 /**
- * A tick site. With `flags_dead` it overwrites the arithmetic flags; else it preserves them.
- * Returns the displacement of the jump to the tick's exit stub; `*pending_from` becomes the address
- * from which on one tick is pending.
+ * A tick site that counts in cell number `cell`. With `flags_dead` it overwrites the arithmetic
+ * flags; else it preserves them. Returns the displacement of the jump to the tick's exit stub;
+ * `*pending_from` becomes the address from which on one tick is pending.
  */
-uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, int64_t *pending_from);
+uint8_t *rrs_lower_tick(struct rrs_emitter *e, bool flags_dead, uint32_t cell,
+                        int64_t *pending_from);
 
 /** jmp rel32, jcc rel32, and the loop family; each returns the displacement of its taken side. */
 uint8_t *rrs_lower_jmp(struct rrs_emitter *e);
@@ -53,16 +57,28 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 /** Pushes the app return address of a direct call. */
 void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
 
+/* What a site is made of that is one with its transfer. */
+struct rrs_fused_site {
+    uint32_t cell;    /* counts in this one */
+    uint32_t exit_id; /* where it leaves shadow code */
+    int64_t exit_common;
+    int64_t pending_from; /* out: from here on one tick is pending */
+};
+
+/** A tick site that keeps the flags and the return behind it, which share their handling of rcx. */
+void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
+                           struct rrs_fused_site *site, struct rrs_map_writer *map);
+
 /** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup_keep,
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
                    struct rrs_map_writer *map);
 bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, int64_t lookup_keep, struct rrs_map_writer *map);
+                        int64_t lookup, struct rrs_map_writer *map);
 void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
                         struct rrs_map_writer *map);
 
 /** A direct jump to another cache, flags kept. False if the target is out of reach. */
-bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup_keep);
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup);
 
 /** Where lookups enter a block: takes rcx and rdx back from their cells. */
 void rrs_lower_indirect_entry(struct rrs_emitter *e);
