@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RAX_NUMBER = 0, RCX_NUMBER = 1, RDX_NUMBER = 2, R11_NUMBER = 11 };
 enum { TRAP_INT3 = 3, INT_OPCODE = 0xcd };
 
 /* --- the source of code --- */
@@ -58,21 +57,17 @@ static void add_indirect(void *context, int64_t app, uint32_t offset)
         return;
     uint32_t l1 = rrs_lookup_l1_slot(app_pc), l2 = free_l2_slot(sandbox, app_pc);
     if (s->use_l1)
-        sandbox->l1[l1] = (struct rrs_lookup_entry){app_pc, shadow_pc};
-    if (s->use_jumps)
-        sandbox->jumps[app_pc & 0xffff] = (struct rrs_jump_entry){-app_pc, shadow_pc};
+        sandbox->l1[l1] = (struct rrs_l1_entry){-app_pc, shadow_pc};
     if (s->use_l2)
         sandbox->l2[l2] = (struct rrs_lookup_entry){app_pc, shadow_pc};
     s->made[s->made_count].l1 = l1;
-    s->made[s->made_count].jump = app_pc & 0xffff;
     s->made[s->made_count++].l2 = l2;
 }
 
 void shadow_forget_lookups(struct shadow *s)
 {
     for (uint32_t i = 0; i < s->made_count; i++) {
-        s->sandbox->l1[s->made[i].l1] = (struct rrs_lookup_entry){0};
-        s->sandbox->jumps[s->made[i].jump] = (struct rrs_jump_entry){0};
+        s->sandbox->l1[s->made[i].l1] = (struct rrs_l1_entry){0};
         s->sandbox->l2[s->made[i].l2] = (struct rrs_lookup_entry){0};
     }
     s->made_count = 0;
@@ -107,7 +102,8 @@ bool shadow_init(struct shadow *s, const struct sandbox *sandbox, uint64_t cache
     s->source = (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, s};
     s->translator.options = *options;
     s->translator.decoder = rrs_decoder_create();
-    s->use_l1 = s->use_jumps = s->use_l2 = true;
+    s->use_l1 = s->use_l2 = true;
+    s->clock.page = sandbox->session;
     snprintf(s->name, sizeof s->name, "block-insns %u, eager %u, cut-seed %llu, cache at %+lld",
              options->block_insns, options->eager_traces, (unsigned long long)options->cut_seed,
              (long long)(cache_address - sandbox->base));
@@ -153,7 +149,7 @@ struct shadow_run {
     struct run_end signal;
     uint64_t app_pc;
     bool indirect, fetch;
-    uint64_t quota;
+    uint64_t left; /* ticks until the stop */
 };
 
 static uint64_t shadow_of_app(struct shadow_run *run)
@@ -188,15 +184,15 @@ static void lose(struct shadow_run *run, const char *why)
 static void restore_exit_registers(struct shadow_run *run)
 {
     const struct rrs_cells *cells = run->s->sandbox->cells;
-    run->state->gpr[RAX_NUMBER] = cells->exit_rax;
-    run->state->gpr[RCX_NUMBER] = cells->exit_rcx;
-    run->state->gpr[R11_NUMBER] = cells->exit_r11;
+    run->state->gpr[RAX] = cells->exit_rax;
+    run->state->gpr[RCX] = cells->exit_rcx;
+    run->state->gpr[R11] = cells->exit_r11;
 }
 
 static void take_lookup_registers(struct shadow_run *run)
 {
-    run->state->gpr[RCX_NUMBER] = run->s->sandbox->cells->lookup_rcx;
-    run->state->gpr[RDX_NUMBER] = run->s->sandbox->cells->lookup_rdx;
+    run->state->gpr[RCX] = run->s->sandbox->cells->lookup_rcx;
+    run->state->gpr[RDX] = run->s->sandbox->cells->lookup_rdx;
 }
 
 static bool at_exit(const struct shadow_run *run)
@@ -205,13 +201,36 @@ static bool at_exit(const struct shadow_run *run)
            run->state->rip == run->s->cache_address + run->s->cache.prologue.exit_syscall + 2;
 }
 
+static void settle(struct shadow_run *run, bool tick_pending)
+{
+    run->left -= (uint64_t)rrs_clock_settle(&run->s->clock, tick_pending);
+}
+
+/* Registers that stand in cells at a place with map state `where`. */
+static void take_back(struct shadow_run *run, uint8_t where)
+{
+    const struct rrs_cells *cells = run->s->sandbox->cells;
+    uint64_t *gpr = run->state->gpr;
+    if (where & RRS_MAP_RCX_IN_CELL)
+        gpr[RCX] = cells->lookup_rcx;
+    if (where & RRS_MAP_RDX_IN_CELL)
+        gpr[RDX] = cells->lookup_rdx;
+    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RSI)
+        gpr[RSI] = cells->lent;
+    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RDI)
+        gpr[RDI] = cells->lent;
+    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RBX)
+        gpr[RBX] = cells->lent;
+}
+
 /* A signal in shadow code: the app state there. */
-static void map_back(struct shadow_run *run, bool pending_counts)
+static void map_back(struct shadow_run *run)
 {
     struct shadow *s = run->s;
     struct machine_state *state = run->state;
     if (state->rip == 0) { /* a free entry of a lookup table matches app PC 0 */
         take_lookup_registers(run);
+        settle(run, false);
         end_run(run, SHADOW_FETCH, 0);
         return;
     }
@@ -229,12 +248,8 @@ static void map_back(struct shadow_run *run, bool pending_counts)
     uint8_t where = 0;
     rrs_map_find(s->cache.maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
                  &where);
-    if (where & RRS_MAP_RCX_IN_CELL)
-        state->gpr[RCX_NUMBER] = s->sandbox->cells->lookup_rcx;
-    if (where & RRS_MAP_RDX_IN_CELL)
-        state->gpr[RDX_NUMBER] = s->sandbox->cells->lookup_rdx;
-    if (pending_counts && block->ticks && at - block->shadow >= block->pending_from)
-        run->end->ticks--;
+    take_back(run, where);
+    settle(run, block->ticks && at - block->shadow >= block->pending_from);
     uint64_t shadow_pc = state->rip;
     uint64_t app_pc = s->sandbox->base + block->app + app_offset;
     if (just_behind)
@@ -252,11 +267,10 @@ static void run_shadow_from(struct shadow_run *run, uint64_t shadow_pc)
     sandbox_run(run->s->sandbox, run->state, run->state, &run->signal);
 }
 
-/* The site fired some instructions before its transfer: runs up to that. */
-static void finish_tick(struct shadow_run *run, const struct rrs_block *block)
+/* A site fired, maybe some instructions before its transfer: runs up to that. True: goes on. */
+static bool finish_tick(struct shadow_run *run, const struct rrs_block *block)
 {
     struct shadow *s = run->s;
-    run->end->ticks = run->quota;
     if (block->site_end != block->transfer) {
         uint8_t saved[5];
         uint32_t stop_at = block->shadow + block->transfer;
@@ -264,16 +278,22 @@ static void finish_tick(struct shadow_run *run, const struct rrs_block *block)
         run_shadow_from(run, s->cache_address + block->shadow + block->site_end);
         rrs_code_cache_disarm_stop(&s->cache, stop_at, saved);
         if (!at_exit(run)) {
-            map_back(run, false);
-            return;
+            map_back(run);
+            return false;
         }
         if (s->sandbox->cells->exit_id != RRS_FIXED_EXIT_STOP) {
             lose(run, "not the stop's exit on the way from a site to its transfer");
-            return;
+            return false;
         }
         restore_exit_registers(run);
     }
-    end_run(run, SHADOW_TICK, s->sandbox->base + block->app + block->transfer_app);
+    settle(run, true);
+    run->app_pc = s->sandbox->base + block->app + block->transfer_app;
+    run->state->flags &= ~shadow_dead_flags(s, run->app_pc);
+    if (run->left) /* only one of the cells had run out */
+        return true;
+    end_run(run, SHADOW_TICK, run->app_pc);
+    return false;
 }
 
 static void clear_pointers(struct shadow_run *run, const struct rrs_insn *insn, uint64_t app_pc,
@@ -331,8 +351,14 @@ static bool run_alone(struct shadow_run *run, uint64_t app_pc, bool *goes_on)
     }
     run_shadow_from(run, s->cache_address + s->cache.scratch);
     if (!at_exit(run)) {
-        end_run(run, SHADOW_SIGNAL, app_pc);
-        if (run->signal.address == s->cache_address + s->cache.scratch)
+        uint64_t scratch = s->cache_address + s->cache.scratch, shadow_pc = run->state->rip;
+        uint32_t app_offset = 0;
+        uint8_t where = 0;
+        rrs_map_find(s->cache.scratch_map.entries, s->cache.scratch_map.bytes,
+                     (uint32_t)(shadow_pc - scratch), &app_offset, &where);
+        take_back(run, where);
+        end_run(run, SHADOW_SIGNAL, app_pc + app_offset);
+        if (run->signal.address == shadow_pc)
             run->end->signal.address = app_pc;
         return true;
     }
@@ -357,12 +383,15 @@ static bool dispatch(struct shadow_run *run)
     bool goes_on;
     uint64_t app_pc = s->sandbox->base + (uint64_t)exit.app;
     restore_exit_registers(run);
-    run->indirect = id == RRS_FIXED_EXIT_MISS || id == RRS_FIXED_EXIT_MISS_KEEP;
+    if (id >= RRS_FIXED_EXITS && exit.kind == RRS_EXIT_TICK) {
+        struct rrs_block block = s->cache.blocks[exit.block];
+        return finish_tick(run, &block);
+    }
+    settle(run, false);
+    run->indirect = id == RRS_FIXED_EXIT_MISS;
     if (run->indirect) {
-        run->app_pc = run->state->gpr[RCX_NUMBER];
+        run->app_pc = run->state->gpr[RCX];
         take_lookup_registers(run);
-        if (id == RRS_FIXED_EXIT_MISS)
-            run->state->flags &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
         return true;
     }
     run->end->exit = exit;
@@ -374,11 +403,6 @@ static bool dispatch(struct shadow_run *run)
         rrs_code_cache_drop(&s->cache, exit.app, exit.app + exit.insn_bytes);
         run->app_pc = app_pc;
         return true;
-    case RRS_EXIT_TICK: {
-        struct rrs_block block = s->cache.blocks[exit.block];
-        finish_tick(run, &block);
-        return false;
-    }
     case RRS_EXIT_FETCH:
         end_run(run, SHADOW_FETCH, app_pc);
         return false;
@@ -398,21 +422,23 @@ static bool dispatch(struct shadow_run *run)
 void shadow_run(struct shadow *s, struct machine_state *state, uint64_t ticks,
                 struct shadow_end *end)
 {
-    struct shadow_run run = {.s = s, .state = state, .end = end, .quota = ticks};
+    struct shadow_run run = {.s = s, .state = state, .end = end, .left = ticks};
     run.app_pc = state->rip;
     *end = (struct shadow_end){0};
-    s->sandbox->session->rest = (int64_t)ticks;
-    do {
+    bool goes_on = true;
+    while (goes_on) {
         if (!owns(s, (int64_t)(run.app_pc - s->sandbox->base))) {
-            end->ticks = ticks - (uint64_t)s->sandbox->session->rest;
             end_run(&run, SHADOW_FETCH, run.app_pc);
-            return;
+            break;
         }
-        run_shadow_from(&run, shadow_of_app(&run));
-        end->ticks = ticks - (uint64_t)s->sandbox->session->rest;
-        if (!at_exit(&run)) {
-            map_back(&run, true);
-            return;
-        }
-    } while (dispatch(&run));
+        uint64_t shadow_pc = shadow_of_app(&run);
+        rrs_clock_arm(&s->clock, run.left);
+        run_shadow_from(&run, shadow_pc);
+        goes_on = at_exit(&run);
+        if (goes_on)
+            goes_on = dispatch(&run);
+        else
+            map_back(&run);
+    }
+    end->ticks = ticks - run.left;
 }

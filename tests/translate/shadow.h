@@ -7,6 +7,7 @@
 #ifndef RRS_TESTS_TRANSLATE_SHADOW_H
 #define RRS_TESTS_TRANSLATE_SHADOW_H
 
+#include "engine/run/clock.h"
 #include "engine/translate/translate.h"
 #include "tests/translate/sandbox.h"
 
@@ -21,10 +22,11 @@ struct shadow {
     uint64_t code_start, code_end; /* what may be read as code */
     bool checked; /* blocks check their code, so that shadow_drop() is not needed */
     /* Tables that get lookup entries, and the entries made since shadow_forget_lookups(). */
-    bool use_l1, use_jumps, use_l2;
+    bool use_l1, use_l2;
     struct {
-        uint32_t l1, jump, l2;
+        uint32_t l1, l2;
     } made[4096];
+    struct rrs_clock clock;
     uint32_t made_count;
     char name[96];
 };

@@ -32,6 +32,7 @@ enum {
     NEAR = 0x1000000, /* distances of code caches from the code */
     FAR_BELOW_2_GIB = 0x8000000,
     FAR = 0x70000000,
+    OUT_OF_REACH = 0xc0000000, /* of the data by one displacement */
 };
 
 struct memory {
@@ -407,22 +408,26 @@ static void run_program(struct test *t, uint64_t number)
 static bool make_shadows(struct test *t, struct random *r)
 {
     static const struct rrs_translate_options options[SHADOWS] = {
-        {64, 200, 12, 0}, {1, 200, 0, 0},   {2, 200, 12, 0},  {3, 200, 0, 0},  {7, 20, 12, 0},
-        {64, 1, 0, 0},    {64, 200, 12, 1}, {64, 200, 12, 0}, {4, 200, 12, 1},
+        {64, 200, 12, 0, 8}, {1, 200, 0, 0, 8},   {2, 200, 12, 0, 1},
+        {3, 200, 0, 0, 3},   {7, 20, 12, 0, 8},   {64, 1, 0, 0, 8},
+        {64, 200, 12, 1, 8}, {64, 200, 12, 0, 1}, {4, 200, 12, 1, 8},
     };
     for (uint32_t i = 0; i < SHADOWS; i++) {
         struct rrs_translate_options chosen = options[i];
-        bool far = random_percent(r, 50), below = t->sandbox.base > 1ull << 32 && (i & 1);
-        uint64_t far_away = t->sandbox.base < 1ull << 32 ? FAR_BELOW_2_GIB : FAR;
-        uint64_t distance = (far ? far_away : NEAR) + i * (SHADOW_CACHE_BYTES * 2ull);
+        bool low = t->sandbox.base < 1ull << 32, below = !low && (i & 1);
+        uint64_t far = low ? FAR_BELOW_2_GIB : random_percent(r, 50) ? FAR : OUT_OF_REACH;
+        uint64_t distance = random_percent(r, 40) ? NEAR : far;
+        distance += i * (SHADOW_CACHE_BYTES * 2ull);
         if (chosen.cut_seed)
             chosen.cut_seed = random_next(r);
         uint64_t at = below ? t->sandbox.base - distance : t->sandbox.base + distance;
         if (!shadow_init(&t->shadows[i], &t->sandbox, at, &chosen))
             return false;
-        t->shadows[i].use_l1 = t->shadows[i].use_jumps = i != 2 && i != 5;
+        t->shadows[i].use_l1 = i != 2 && i != 5;
         t->shadows[i].use_l2 = i != 3 && i != 5;
         t->shadows[i].checked = i >= FIRST_CHECKED;
+        t->shadows[i].cache.based = random_percent(r, 30);
+        t->shadows[i].cache.base = t->sandbox.base;
     }
     return true;
 }
