@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 /* Keeps a status for the session's loop. A later one is the task's end, and all that counts. */
@@ -103,8 +104,8 @@ static struct rrs_error *unexpected(const struct rrs_task *task, const char *whe
                             (unsigned)status, where);
 }
 
-struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *task, long number,
-                                  const uint64_t arguments[6], int64_t *result)
+static struct rrs_error *call_once(struct rrs_session *session, struct rrs_task *task, long number,
+                                   const uint64_t arguments[6], int64_t *result)
 {
     struct user_regs_struct regs;
     int status;
@@ -135,6 +136,38 @@ struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     *result = (int64_t)regs.rax;
     return NULL;
+}
+
+static bool set_limit(const struct rrs_task *task, int resource, const struct rlimit *limit)
+{
+    return !prlimit(task->tid, resource, limit, NULL);
+}
+
+/* As far as the tracer may: the hard limit, or none at all. */
+static bool lift_limit(const struct rrs_task *task, int resource, struct rlimit *before)
+{
+    enum { FILES = 1 << 20 }; /* no process may have more, whatever its limits */
+    if (prlimit(task->tid, resource, NULL, before))
+        return false;
+    rlim_t most = resource == RLIMIT_NOFILE ? FILES : RLIM_INFINITY;
+    return set_limit(task, resource, &(struct rlimit){most, most}) ||
+           set_limit(task, resource, &(struct rlimit){before->rlim_max, before->rlim_max});
+}
+
+/* What the engine maps and opens is not to be limited by what the program may. */
+struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *task, long number,
+                                  const uint64_t arguments[6], int64_t *result)
+{
+    struct rlimit before;
+    RRS_TRY(call_once(session, task, number, arguments, result));
+    if (*result != -ENOMEM && *result != -EMFILE)
+        return NULL;
+    int resource = *result == -ENOMEM ? RLIMIT_AS : RLIMIT_NOFILE;
+    if (!lift_limit(task, resource, &before))
+        return NULL;
+    struct rrs_error *error = call_once(session, task, number, arguments, result);
+    set_limit(task, resource, &before);
+    return error;
 }
 
 struct rrs_error *rrs_remote_call_ok(struct rrs_session *session, struct rrs_task *task,

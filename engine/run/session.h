@@ -120,6 +120,8 @@ struct rrs_task {
     bool born, stopped; /* NEW: creator's report seen; own first stop seen */
     bool in_call;       /* a system call of the program is under way: the next fields hold */
     int call;           /* its number */
+    bool opens_view;    /* it may open a file of /proc that is to be exchanged */
+    bool call_watched;  /* its end is to be seen, see run/code_calls.h */
     struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
@@ -165,7 +167,8 @@ struct rrs_session {
     uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
-    bool started; /* the program's first execve succeeded */
+    bool writes_memory; /* a /proc/PID/mem was opened for writing */
+    bool started;       /* the program's first execve succeeded */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };

@@ -294,6 +294,12 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     task->in_call = false;
     if (session->runner == task)
         rrs_session_settle(session, false);
+    bool calls_made = false;
+    task->regs = app;
+    if (disposition == CAUGHT)
+        RRS_TRY(make_room_for_frame(session, task, &calls_made));
+    if (calls_made) /* they used up the signal's own stop */
+        RRS_TRY(reach_delivery_stop(task, info->si_signo));
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
