@@ -5,6 +5,7 @@
 #include "engine/run/address_space.h"
 #include "engine/run/calls.h"
 #include "engine/run/launch.h"
+#include "engine/run/own_signals.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "lmdb-store/scope.h"
@@ -300,7 +301,10 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
             session->runner = NULL;
         }
         task->job_stopped = true;
-        return rrs_ptrace_resume(task->tid, PTRACE_LISTEN, 0);
+        RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_LISTEN, 0));
+        if (task->tid == session->root)
+            rrs_own_signals_root_stopped();
+        return NULL;
     }
     task->job_stopped = false;
     if (task->state == RRS_TASK_FROZEN)
@@ -473,19 +477,13 @@ void rrs_session_collect(struct rrs_session *session)
         session->counters.cache_bytes += module->cache.used;
 }
 
-/*
- * A terminal's signals go to its whole foreground group: they are the program's business. While
- * `ours` is set, they pass the tracer by.
- */
-static void pass_terminal_signals_by(bool ours, struct sigaction before[])
+/* What the tracer ignores, its child ignores. */
+static void inherit_dispositions(struct rrs_process *process)
 {
-    static const int signals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (ours)
-            sigaction(signals[i], &ignore, &before[i]);
-        else
-            sigaction(signals[i], &before[i], NULL);
+    struct sigaction action;
+    for (int i = 1; i <= 64; i++)
+        if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            process->signals[i].handler = (rrs_addr)(uintptr_t)SIG_IGN;
 }
 
 struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[])
@@ -499,9 +497,10 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     root->process->parent = getpid();
     root->born = root->stopped = true;
     root->state = RRS_TASK_IN_SYSCALL;
-    struct sigaction before[8];
-    pass_terminal_signals_by(true, before);
+    inherit_dispositions(root->process);
+    struct rrs_own_signals own_signals;
+    rrs_own_signals_begin(&own_signals, session->root);
     struct rrs_error *error = loop(session);
-    pass_terminal_signals_by(false, before);
+    rrs_own_signals_end(&own_signals);
     return error ? error : exec_failure(error_fd, argv[0]);
 }
