@@ -398,12 +398,20 @@ static struct rrs_error *run_next(struct rrs_session *session)
     return error;
 }
 
-/* A task that died under a request: its end has been seen, or is still to be reported. */
-static struct rrs_error *absorb_death(struct rrs_session *session, struct rrs_error *error)
+/*
+ * A task that died under a request, by itself or by way of its memory or its files in /proc: its
+ * end has been seen, or is still to be reported. `tid`: the one that was handled.
+ */
+static struct rrs_error *absorb_death(struct rrs_session *session, pid_t tid,
+                                      struct rrs_error *error)
 {
-    if (!error || error->code != RRS_ERROR_TRACEE_GONE)
+    if (!error)
+        return NULL;
+    bool by_request = error->code == RRS_ERROR_TRACEE_GONE;
+    bool by_effect = error->code == RRS_ERROR_FAULT || error->code == RRS_ERROR_OS;
+    if (!by_request && !(by_effect && rrs_ptrace_is_gone(tid)))
         return error;
-    struct rrs_task *task = rrs_task_find(session, error->task);
+    struct rrs_task *task = rrs_task_find(session, by_request ? error->task : tid);
     rrs_error_destroy(error);
     if (!task)
         return NULL;
@@ -445,14 +453,20 @@ static struct rrs_error *wait_and_handle(struct rrs_session *session)
     }
     if (!task) /* a child whose creator has not reported it yet */
         task = rrs_task_create(session, tid);
-    return absorb_death(session, handle_stop(session, task, status));
+    return absorb_death(session, tid, handle_stop(session, task, status));
+}
+
+static struct rrs_error *run_one(struct rrs_session *session)
+{
+    struct rrs_error *error = run_next(session);
+    return absorb_death(session, session->last_runner ? session->last_runner->tid : 0, error);
 }
 
 static struct rrs_error *loop(struct rrs_session *session)
 {
     while (session->tasks) {
         if (!session->runner)
-            RRS_TRY(absorb_death(session, run_next(session)));
+            RRS_TRY(run_one(session));
         if (session->tasks)
             RRS_TRY(wait_and_handle(session));
     }
