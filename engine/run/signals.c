@@ -110,16 +110,22 @@ static struct rrs_error *reach_delivery_stop(struct rrs_task *task, int signal)
     struct user_regs_struct regs = task->regs;
     regs.orig_rax = (uint64_t)-1;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
-    syscall(SYS_tgkill, task->process->tgid, task->tid, signal);
+    siginfo_t mark = {.si_signo = signal, .si_code = SI_QUEUE};
+    mark.si_value.sival_ptr = task; /* nobody else sends that */
+    syscall(SYS_rt_tgsigqueueinfo, task->process->tgid, task->tid, signal, &mark);
     for (;;) {
         RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_CONT, 0));
         RRS_TRY(rrs_task_wait(task, &status));
         if (rrs_status_event(status))
             continue;
         RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
-        if (info.si_signo == signal)
+        bool ours = info.si_code == SI_QUEUE && info.si_value.sival_ptr == task;
+        bool unknown = info.si_code == SI_USER && !info.si_pid; /* RLIMIT_SIGPENDING is reached */
+        if (info.si_signo == signal && (ours || unknown))
             return NULL;
         rrs_task_hold_signal(task, &info);
+        if (info.si_signo == signal && signal < __SIGRTMIN)
+            return NULL; /* one that was pending has swallowed ours */
     }
 }
 
