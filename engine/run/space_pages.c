@@ -69,6 +69,8 @@ void rrs_space_forget_pages(struct rrs_address_space *space, rrs_addr start, rrs
     uint32_t from = first_page(space, start), to = first_page(space, end);
     for (uint32_t i = from; i < to; i++)
         space->guarded_count -= space->pages[i].guarded;
+    if (from == to)
+        return; /* there may be no array */
     memmove(&space->pages[from], &space->pages[to],
             (space->page_count - to) * sizeof *space->pages);
     space->page_count -= to - from;
