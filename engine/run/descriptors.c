@@ -57,7 +57,7 @@ struct parcel {
     uint64_t byte;
     struct iovec data;
     struct msghdr message;
-    struct cmsghdr head;
+    uint64_t head[2]; /* struct cmsghdr */
     int32_t fd, padding;
 };
 _Static_assert(sizeof(struct parcel) <= RRS_GIVE_SCRATCH_BYTES, "scratch memory is too small");
