@@ -415,8 +415,9 @@ static bool make_shadows(struct test *t, struct random *r)
     for (uint32_t i = 0; i < SHADOWS; i++) {
         struct rrs_translate_options chosen = options[i];
         bool low = t->sandbox.base < 1ull << 32, below = !low && (i & 1);
-        uint64_t far = low ? FAR_BELOW_2_GIB : random_percent(r, 50) ? FAR : OUT_OF_REACH;
-        uint64_t distance = random_percent(r, 40) ? NEAR : far;
+        bool out_of_reach = !low && i % 3 == 1;
+        uint64_t far = low ? FAR_BELOW_2_GIB : out_of_reach ? OUT_OF_REACH : FAR;
+        uint64_t distance = !out_of_reach && random_percent(r, 40) ? NEAR : far;
         distance += i * (SHADOW_CACHE_BYTES * 2ull);
         if (chosen.cut_seed)
             chosen.cut_seed = random_next(r);
