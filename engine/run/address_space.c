@@ -157,7 +157,8 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
 /* --- code that changes --- */
 
 /* A table that a fork left shared must not show one side's changes to the other. */
-static struct rrs_error *unshare_table(struct rrs_session *session, struct rrs_address_space *space)
+struct rrs_error *rrs_space_unshare_table(struct rrs_session *session,
+                                          struct rrs_address_space *space)
 {
     if (space->table->references == 1)
         return NULL;
@@ -167,6 +168,42 @@ static struct rrs_error *unshare_table(struct rrs_session *session, struct rrs_a
     space->table = table;
     space->table_mapped = false;
     rrs_space_fill_table(session, space);
+    return NULL;
+}
+
+/* Whether code of the file is still mapped as the attachment has it. */
+static bool some_remains(const struct rrs_address_space *space,
+                         const struct rrs_attachment *attachment)
+{
+    for (uint32_t i = 0; i < space->region_count; i++) {
+        const struct rrs_region *region = &space->regions[i];
+        if (region->from_file && region->start - region->file_offset == attachment->base &&
+            region->start < attachment->end && region->end > attachment->start)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * [start, end) is no longer what the files mapped there hold. The shadow code of what remains of
+ * such a file leads into that of what is gone, so the remainder cannot use it either.
+ */
+static struct rrs_error *release_files(struct rrs_session *session, struct rrs_task *task,
+                                       rrs_addr start, rrs_addr end)
+{
+    struct rrs_address_space *space = task->space;
+    for (uint32_t i = 0; i < space->attachment_count;) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        if (attachment->module->private || attachment->retired || attachment->start >= end ||
+            attachment->end <= start) {
+            i++;
+        } else if (some_remains(space, attachment)) {
+            struct rrs_file_key key = attachment->module->key;
+            RRS_TRY(rrs_space_disown_file(session, space, &key, false));
+        } else {
+            RRS_TRY(rrs_space_detach(session, task, i));
+        }
+    }
     return NULL;
 }
 
@@ -180,20 +217,14 @@ struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_tas
     rrs_regions_set(space, start, end, region);
     if (had_code) {
         rrs_space_drop_blocks(session, space, start, end);
-        for (uint32_t i = 0; i < space->attachment_count;) {
-            struct rrs_attachment *attachment = &space->attachments[i];
-            if (!attachment->module->private && attachment->start < end && attachment->end > start)
-                RRS_TRY(rrs_space_detach(session, task, i));
-            else
-                i++;
-        }
+        RRS_TRY(release_files(session, task, start, end));
     }
-    RRS_TRY(unshare_table(session, space));
+    RRS_TRY(rrs_space_unshare_table(session, space));
     if (had_code) {
         rrs_lookup_table_clear(&session->pool, space->table);
         rrs_space_fill_table(session, space);
     }
-    return NULL;
+    return region && !region->from_file ? rrs_space_trace_all_calls(session, task) : NULL;
 }
 
 /* --- beginning --- */
@@ -218,7 +249,8 @@ static bool scan_mapping(void *context, const struct rrs_mapping *mapping)
     }
     if (!(mapping->prot & PROT_EXEC) || mapping->start >= 1ull << 63)
         return true; /* the vsyscall page is handled where it is called */
-    struct rrs_region region = {.writable = mapping->prot & PROT_WRITE};
+    struct rrs_region region = {.writable = mapping->prot & PROT_WRITE,
+                                .unreadable = !(mapping->prot & PROT_READ)};
     region.changes_unseen = mapping->shared || !strcmp(mapping->path, "[stack]");
     if (mapping->inode && !mapping->shared)
         rrs_region_set_file(&region, mapping->path, mapping->file_offset);
@@ -385,7 +417,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
         space->attachments[i].module->references++;
     space->table->references++;
     *child = space;
-    return own_table ? unshare_table(session, space) : NULL;
+    return own_table ? rrs_space_unshare_table(session, space) : NULL;
 }
 
 void rrs_space_release(struct rrs_session *session, struct rrs_address_space *space)

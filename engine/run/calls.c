@@ -2,6 +2,9 @@
 /* The program's system calls: who sleeps, and what they change that the engine knows about. */
 #include "engine/run/calls.h"
 
+#include "engine/run/code_calls.h"
+#include "engine/run/cut_calls.h"
+#include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -25,6 +28,7 @@ struct call {
 
 struct call_row {
     uint8_t class;
+    uint8_t path_argument; /* 1 or 2: it opens the file that this argument names */
     /* May change the arguments. */
     struct rrs_error *(*enter)(struct call *call);
     /* `result` is the call's, not an error. The arguments are in task->call_regs. */
@@ -52,11 +56,16 @@ static struct rrs_error *enter_mmap(struct call *call)
     return NULL;
 }
 
+static struct rrs_region region_of(uint64_t prot)
+{
+    return (struct rrs_region){.writable = prot & PROT_WRITE, .unreadable = !(prot & PROT_READ)};
+}
+
 static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     rrs_addr end = result + page_up(asked->rsi);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(call->task->space, result, end))
             return NULL;
@@ -67,6 +76,10 @@ static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/fd/%d", call->task->tid, (int)asked->r8);
         rrs_region_set_file(&region, path, asked->r9);
+        if (region.from_file && rrs_code_file_has_writer(path)) {
+            region.from_file = false;
+            region.changes_unseen = true;
+        }
     }
     return rrs_space_set_code(call->session, call->task, result, end, &region);
 }
@@ -121,7 +134,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
         return rrs_space_set_code(call->session, call->task, start, end, NULL);
     }
     const struct rrs_region *before = rrs_space_region_at(space, start);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     region.changes_unseen = before && before->changes_unseen;
     if (stays_from_file(before, start, end, asked->rdx)) {
         region = *before;
@@ -136,14 +149,14 @@ static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     const struct rrs_region *before = rrs_space_region_at(call->task->space, asked->rdi);
+    rrs_addr end = result + page_up(asked->rdx);
     if (!before)
-        return NULL;
-    struct rrs_region region = {.writable = before->writable,
-                                .changes_unseen = before->changes_unseen};
+        return rrs_space_set_code(call->session, call->task, result, end, NULL);
+    struct rrs_region region = *before;
+    region.file_offset += asked->rdi - before->start;
     RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
                                asked->rdi + page_up(asked->rsi), NULL));
-    return rrs_space_set_code(call->session, call->task, result, result + page_up(asked->rdx),
-                              &region);
+    return rrs_space_set_code(call->session, call->task, result, end, &region);
 }
 
 static struct rrs_error *enter_shmat(struct call *call)
@@ -168,13 +181,12 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
 static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    uint64_t action[2]; /* handler, flags: Linux v6.1 include/linux/signal_types.h sigaction */
+    struct rrs_disposition action;
     (void)result;
     if (!asked->rsi || asked->rdi < 1 || asked->rdi > 64)
         return NULL;
-    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, action, sizeof action));
-    call->task->process->signals[asked->rdi] =
-        (struct rrs_disposition){.handler = action[0], .flags = action[1]};
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, &action, sizeof action));
+    call->task->process->signals[asked->rdi] = action;
     return NULL;
 }
 
@@ -193,24 +205,44 @@ static struct rrs_error *leave_sigaltstack(struct call *call, uint64_t result)
     return NULL;
 }
 
+/* Files of /proc that would show the engine: `path` is where the path stands. */
+static bool opens_view(const struct call *call, const struct call_row *row)
+{
+    const struct user_regs_struct *r = call->regs;
+    if (!row->path_argument)
+        return false;
+    return rrs_proc_view_suspected(call->task, row->path_argument == 1 ? r->rdi : r->rsi);
+}
+
+static struct rrs_error *leave_open(struct call *call, uint64_t result)
+{
+    if (!call->task->opens_view)
+        return NULL;
+    return rrs_proc_view_exchange(call->session, call->task, (int)result);
+}
+
 #define enter_sigreturn enter_none
 #define leave_sigreturn leave_none
 
 /* --- table --- */
 
 static const struct call_row rows[512] = {
-#define PASS(name)       [SYS_##name] = {.class = CLASS_PASS},
-#define NEVER(name)      [SYS_##name] = {.class = CLASS_NEVER},
-#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook, NULL},
-#define VIRTUAL(name)    [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
-#define EVENT(name)      [SYS_##name] = {.class = CLASS_EVENT},
-#define REFUSE(name)     [SYS_##name] = {.class = CLASS_REFUSE},
+#define PASS(name)           [SYS_##name] = {.class = CLASS_PASS},
+#define NEVER(name)          [SYS_##name] = {.class = CLASS_NEVER},
+#define HOOK(name, hook)     [SYS_##name] = {CLASS_HOOK, 0, enter_##hook, leave_##hook, NULL},
+#define VIRTUAL(name)        [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define EVENT(name)          [SYS_##name] = {.class = CLASS_EVENT},
+#define EXEC(name)           [SYS_##name] = {.class = CLASS_EVENT, .answer = rrs_virtual_##name},
+#define OPEN(name, argument) [SYS_##name] = {CLASS_MAY, argument, NULL, leave_open, NULL},
+#define REFUSE(name)         [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
 #undef PASS
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
 #undef EVENT
+#undef EXEC
+#undef OPEN
 #undef REFUSE
 };
 
@@ -230,6 +262,8 @@ void rrs_calls_fill_classes(uint8_t classes[65536])
 
 /* --- entry and exit --- */
 
+enum { SYSCALL_BYTES = 2 };
+
 static struct user_regs_struct behind_call(const struct rrs_task *task,
                                            const struct user_regs_struct *regs)
 {
@@ -248,6 +282,58 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
     return rrs_task_resume(call->session, call->task, false);
 }
 
+/*
+ * How many of a call's arguments may name memory that the kernel writes to; the registers behind
+ * them hold whatever the program left there. Only calls that code generators often make are told
+ * apart: any other may write by each of its six.
+ */
+static int output_arguments(int number)
+{
+    switch (number) {
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_writev:
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_madvise:
+    case SYS_brk:
+    case SYS_open:
+    case SYS_openat:
+    case SYS_close:
+    case SYS_getpid:
+    case SYS_gettid:
+    case SYS_tgkill:
+    case SYS_kill:
+    case SYS_sched_yield:
+        return 0;
+    case SYS_futex:
+    case SYS_time:
+    case SYS_pipe:
+    case SYS_uname:
+    case SYS_sysinfo:
+        return 1;
+    case SYS_clock_gettime:
+    case SYS_clock_getres:
+    case SYS_gettimeofday:
+    case SYS_getrusage:
+    case SYS_nanosleep:
+    case SYS_fstat:
+    case SYS_stat:
+    case SYS_lstat:
+        return 2;
+    case SYS_read:
+    case SYS_poll:
+    case SYS_getrandom:
+    case SYS_getdents64:
+    case SYS_fcntl:
+        return 3;
+    default:
+        return 6;
+    }
+}
+
 /* Pages that hold code are read-only while they do: no output of the call may meet one. */
 static struct rrs_error *unguard_outputs(struct call *call)
 {
@@ -256,14 +342,15 @@ static struct rrs_error *unguard_outputs(struct call *call)
     enum { LEAST = 4096, MOST = 1 << 30 };
     bool any, changed = false;
     uint64_t longest = LEAST;
-    if (!call->task->space->guarded_count)
+    int count = output_arguments(call->task->call);
+    if (!call->task->space->guarded_count || !count)
         return NULL;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         if (values[i] > longest && values[i] <= MOST)
             longest = values[i];
     struct user_regs_struct saved = *r;
     call->task->at_call = true;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         if (values[i] > MOST || values[i] >= LEAST) {
             RRS_TRY(rrs_space_unguard(call->session, call->task, values[i], values[i] + longest,
                                       false, &any));
@@ -273,10 +360,14 @@ static struct rrs_error *unguard_outputs(struct call *call)
         call->task->at_call = false;
         return NULL;
     }
-    /* The stop was used up by injected calls: make the program's call again, to stop there. */
+    /*
+     * The stop was used up by injected calls: make the program's call again, to stop there. By the
+     * runtime's instruction, since the code that made it may be what was dropped.
+     */
     int status;
     struct user_regs_struct again = saved;
-    again.rip = call->task->call_shadow - 2;
+    again.rip = call->task->space->call_insn;
+    call->task->call_shadow = again.rip + SYSCALL_BYTES;
     again.rax = saved.orig_rax;
     again.orig_rax = (uint64_t)-1;
     RRS_TRY(rrs_ptrace_set_regs(call->task->tid, &again));
@@ -320,6 +411,7 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
 {
     struct call call = {session, task, regs};
     bool again = task->in_call;
+    enum rrs_code_concern concern = RRS_CODE_BY_CLASS;
     if (!again)
         task->call = (int)regs->orig_rax;
     const struct call_row *row = row_of(task->call);
@@ -335,6 +427,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (answer.given)
             return finish_at_once(&call, answer.result);
     }
+    if (!again)
+        rrs_cut_call_begin(task);
     task->in_call = true;
     if (row->enter && !again) {
         struct user_regs_struct before = *regs;
@@ -343,9 +437,15 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
             RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     }
     RRS_TRY(unguard_outputs(&call));
+    if (!again)
+        concern = rrs_code_concern(session, task, &task->call_regs);
+    task->call_watched = again ? task->call_watched : concern == RRS_CODE_WATCHED;
+    task->opens_view = opens_view(&call, row);
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
-    bool one_stop = !again && (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
-                               (row->class == CLASS_MAY && is_alone(session)));
+    bool comes_back = task->call_shadow != task->space->call_insn + SYSCALL_BYTES;
+    bool one_stop = !again && !task->call_watched && comes_back && !task->opens_view &&
+                    (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
+                     concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (row->class == CLASS_HOOK)
@@ -369,7 +469,6 @@ static bool was_interrupted(uint64_t result)
  */
 static struct rrs_error *restart_from_runtime(struct rrs_task *task, struct user_regs_struct *regs)
 {
-    enum { SYSCALL_BYTES = 2 };
     task->call_shadow = task->space->call_insn + SYSCALL_BYTES;
     regs->rip = task->call_shadow;
     return rrs_ptrace_set_regs(task->tid, regs);
@@ -390,7 +489,17 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
+    bool again;
+    RRS_TRY(rrs_cut_call_again(session, task, &regs, false, &again));
+    if (again)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    if (task->call_watched) {
+        uint64_t result = regs.rax;
+        RRS_TRY(rrs_code_call_done(session, task, &result));
+        regs.rax = result;
+    }
     struct user_regs_struct app = behind_call(task, &regs);
+    rrs_cut_call_finish(task, &app);
     if (row->leave && regs.rax < (uint64_t)-4095)
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)

@@ -5,23 +5,60 @@
 
 #include <errno.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+
+/* Keeps a status for the session's loop. A later one is the task's end, and all that counts. */
+static void keep_report(struct rrs_session *session, pid_t tid, int status)
+{
+    struct rrs_task *task = rrs_task_find(session, tid);
+    if (!task && !WIFSTOPPED(status))
+        return;
+    if (!task)
+        task = rrs_task_create(session, tid);
+    session->reported_count += !task->reported;
+    task->reported = true;
+    task->report = status;
+}
+
+static struct rrs_error *gone(const struct rrs_task *task)
+{
+    struct rrs_error *error = rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d ended", task->tid);
+    error->task = task->tid;
+    return error;
+}
+
+/*
+ * The end of a group's leader is not reported before its other threads are reaped: a wait for it
+ * has to take what comes from them.
+ */
+static pid_t awaited(const struct rrs_task *task)
+{
+    const struct rrs_process *process = task->process;
+    return process && process->tgid == task->tid && process->tasks > 1 ? -1 : task->tid;
+}
 
 struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
 {
-    pid_t pid;
-    do {
-        pid = waitpid(task->tid, status, __WALL);
-    } while (pid < 0 && errno == EINTR);
-    if (pid < 0)
-        return rrs_error_os(errno, NULL, "waiting for task %d", task->tid);
+    for (;;) {
+        pid_t pid = waitpid(awaited(task), status, __WALL);
+        if (pid < 0 && errno != EINTR)
+            return rrs_error_os(errno, NULL, "waiting for task %d", task->tid);
+        if (pid == task->tid)
+            break;
+        if (pid > 0)
+            keep_report(task->session, pid, *status);
+    }
+    if (rrs_status_event(*status) == PTRACE_EVENT_EXEC) {
+        /* Another thread's exec ended this one and took its number. */
+        keep_report(task->session, task->tid, *status);
+        return gone(task);
+    }
     if (WIFSTOPPED(*status))
         return NULL;
     task->dead = true;
     task->dead_status = *status;
-    struct rrs_error *error = rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d ended", task->tid);
-    error->task = task->tid;
-    return error;
+    return gone(task);
 }
 
 static bool is_plain_signal_stop(int status)
@@ -63,8 +100,8 @@ static struct rrs_error *unexpected(const struct rrs_task *task, const char *whe
                             (unsigned)status, where);
 }
 
-struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *task, long number,
-                                  const uint64_t arguments[6], int64_t *result)
+static struct rrs_error *call_once(struct rrs_session *session, struct rrs_task *task, long number,
+                                   const uint64_t arguments[6], int64_t *result)
 {
     struct user_regs_struct regs;
     int status;
@@ -95,6 +132,38 @@ struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     *result = (int64_t)regs.rax;
     return NULL;
+}
+
+static bool set_limit(const struct rrs_task *task, int resource, const struct rlimit *limit)
+{
+    return !prlimit(task->tid, resource, limit, NULL);
+}
+
+/* As far as the tracer may: the hard limit, or none at all. */
+static bool lift_limit(const struct rrs_task *task, int resource, struct rlimit *before)
+{
+    enum { FILES = 1 << 20 }; /* no process may have more, whatever its limits */
+    if (prlimit(task->tid, resource, NULL, before))
+        return false;
+    rlim_t most = resource == RLIMIT_NOFILE ? FILES : RLIM_INFINITY;
+    return set_limit(task, resource, &(struct rlimit){most, most}) ||
+           set_limit(task, resource, &(struct rlimit){before->rlim_max, before->rlim_max});
+}
+
+/* What the engine maps and opens is not to be limited by what the program may. */
+struct rrs_error *rrs_remote_call(struct rrs_session *session, struct rrs_task *task, long number,
+                                  const uint64_t arguments[6], int64_t *result)
+{
+    struct rlimit before;
+    RRS_TRY(call_once(session, task, number, arguments, result));
+    if (*result != -ENOMEM && *result != -EMFILE)
+        return NULL;
+    int resource = *result == -ENOMEM ? RLIMIT_AS : RLIMIT_NOFILE;
+    if (!lift_limit(task, resource, &before))
+        return NULL;
+    struct rrs_error *error = call_once(session, task, number, arguments, result);
+    set_limit(task, resource, &before);
+    return error;
 }
 
 struct rrs_error *rrs_remote_call_ok(struct rrs_session *session, struct rrs_task *task,

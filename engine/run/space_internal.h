@@ -20,6 +20,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_enlarge(struct rrs_session *session,
                                                    struct rrs_task *task, rrs_addr pc,
                                                    struct rrs_attachment **attachment);
 
+/**
+ * The file's code in `space` is no longer known to be what the file held: it gets caches as if it
+ * were the program's own making, which check themselves if it `changes_unseen`.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_space_disown_file(struct rrs_session *session,
+                                                       struct rrs_address_space *space,
+                                                       const struct rrs_file_key *key,
+                                                       bool changes_unseen);
+
+/** A table that a fork left shared becomes the space's own. */
+RRS_MUST_CHECK struct rrs_error *rrs_space_unshare_table(struct rrs_session *session,
+                                                         struct rrs_address_space *space);
+
 /** Takes attachment number `index` away, and its mapping with it. */
 RRS_MUST_CHECK struct rrs_error *rrs_space_detach(struct rrs_session *session,
                                                   struct rrs_task *task, uint32_t index);

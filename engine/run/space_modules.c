@@ -229,7 +229,8 @@ static void fill_table_from(struct rrs_session *session, struct rrs_address_spac
 void rrs_space_fill_table(struct rrs_session *session, struct rrs_address_space *space)
 {
     for (uint32_t i = 0; i < space->attachment_count; i++)
-        fill_table_from(session, space, &space->attachments[i]);
+        if (!space->attachments[i].retired)
+            fill_table_from(session, space, &space->attachments[i]);
 }
 
 static bool same_key(const struct rrs_file_key *a, const struct rrs_file_key *b)
@@ -283,7 +284,7 @@ static bool widen_attachment(struct rrs_address_space *space, const struct rrs_r
 {
     for (uint32_t i = 0; i < space->attachment_count; i++) {
         struct rrs_attachment *known = &space->attachments[i];
-        if (known->module->private || known->base != base ||
+        if (known->module->private || known->retired || known->base != base ||
             !same_key(&known->module->key, &region->key))
             continue;
         known->start = region->start < known->start ? region->start : known->start;
@@ -361,12 +362,29 @@ struct rrs_error *rrs_space_enlarge(struct rrs_session *session, struct rrs_task
     return attach_window(session, task, pc, size, attachment);
 }
 
-/* The file's code gets caches as if it were the program's own making. */
-static void make_private(struct rrs_address_space *space, const struct rrs_file_key *key)
+struct rrs_error *rrs_space_disown_file(struct rrs_session *session,
+                                        struct rrs_address_space *space,
+                                        const struct rrs_file_key *key, bool changes_unseen)
 {
-    for (uint32_t i = 0; i < space->region_count; i++)
-        if (space->regions[i].from_file && same_key(&space->regions[i].key, key))
-            space->regions[i].from_file = false;
+    for (uint32_t i = 0; i < space->region_count; i++) {
+        struct rrs_region *region = &space->regions[i];
+        if (!region->from_file || !same_key(&region->key, key))
+            continue;
+        region->from_file = false;
+        region->changes_unseen |= changes_unseen;
+    }
+    bool any = false;
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        if (!attachment->module->private && same_key(&attachment->module->key, key))
+            any = attachment->retired = true;
+    }
+    if (!any)
+        return NULL;
+    RRS_TRY(rrs_space_unshare_table(session, space));
+    rrs_lookup_table_clear(&session->pool, space->table);
+    rrs_space_fill_table(session, space);
+    return NULL;
 }
 
 static bool is_from_file(const struct rrs_region *region)
@@ -379,7 +397,7 @@ struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, 
     const struct rrs_region *region = rrs_space_region_at(space, pc);
     for (uint32_t i = 0; region && i < space->attachment_count; i++) {
         struct rrs_attachment *attachment = &space->attachments[i];
-        if (pc >= attachment->start && pc < attachment->end &&
+        if (!attachment->retired && pc >= attachment->start && pc < attachment->end &&
             attachment->module->private == !is_from_file(region) &&
             (attachment->module->private || same_key(&attachment->module->key, &region->key)))
             return attachment;
@@ -399,7 +417,7 @@ struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task 
         if (*attachment)
             return NULL;
         struct rrs_file_key key = region->key;
-        make_private(task->space, &key);
+        RRS_TRY(rrs_space_disown_file(session, task->space, &key, false));
         *attachment = rrs_space_attachment_at(task->space, pc);
         if (*attachment)
             return NULL;

@@ -74,7 +74,10 @@ void rrs_space_forget_pages(struct rrs_address_space *space, rrs_addr start, rrs
     space->page_count -= to - from;
 }
 
-/* From the first guard on, calls that pass untraced would fail where their output meets one. */
+/*
+ * From the first guard on, calls that pass untraced would fail where their output meets one. And
+ * some of them can take code away that is not a file's.
+ */
 struct rrs_error *rrs_space_trace_all_calls(struct rrs_session *session, struct rrs_task *task)
 {
     enum { CALLS = 4096 }; /* the page of the class table that has the numbers in use */
@@ -88,24 +91,35 @@ struct rrs_error *rrs_space_trace_all_calls(struct rrs_session *session, struct 
                               NULL);
 }
 
+/* Whether the page at `address` is to be guarded and is not yet; it counts as guarded then. */
+static bool begin_guard(struct rrs_address_space *space, rrs_addr address)
+{
+    const struct rrs_region *region = rrs_space_region_at(space, address);
+    if (!region || !region->writable || region->changes_unseen)
+        return false;
+    struct rrs_code_page *page = find_page(space, address);
+    if (!page)
+        page = add_page(space, address);
+    if (page->guarded || page->checked)
+        return false;
+    page->guarded = true;
+    space->guarded_count++;
+    return true;
+}
+
 struct rrs_error *rrs_space_guard(struct rrs_session *session, struct rrs_task *task, rrs_addr from,
                                   rrs_addr to)
 {
-    struct rrs_address_space *space = task->space;
     RRS_TRY(rrs_space_trace_all_calls(session, task));
-    for (rrs_addr address = from & ~(rrs_addr)(PAGE - 1); address < to; address += PAGE) {
-        const struct rrs_region *region = rrs_space_region_at(space, address);
-        if (!region || !region->writable || region->changes_unseen)
-            continue;
-        struct rrs_code_page *page = find_page(space, address);
-        if (!page)
-            page = add_page(space, address);
-        if (page->guarded || page->checked)
-            continue;
-        page->guarded = true;
-        space->guarded_count++;
-        RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
-                                   RRS_ARGUMENTS(address, PAGE, PROT_READ), NULL));
+    from &= ~(rrs_addr)(PAGE - 1);
+    while (from < to) {
+        rrs_addr end = from;
+        while (end < to && begin_guard(task->space, end))
+            end += PAGE;
+        if (end > from)
+            RRS_TRY(rrs_remote_call_ok(session, task, "guarding code", SYS_mprotect,
+                                       RRS_ARGUMENTS(from, end - from, PROT_READ), NULL));
+        from = end + PAGE; /* the page at `end` is none to guard */
     }
     return NULL;
 }
@@ -127,6 +141,12 @@ void rrs_space_drop_blocks(struct rrs_session *session, struct rrs_address_space
     }
 }
 
+bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address)
+{
+    const struct rrs_code_page *page = find_page(space, address & ~(rrs_addr)(PAGE - 1));
+    return page && page->guarded;
+}
+
 struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task *task,
                                     rrs_addr start, rrs_addr end, bool faulted, bool *any)
 {
@@ -146,6 +166,40 @@ struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task
         rrs_space_drop_blocks(session, space, address, address + PAGE);
         RRS_TRY(rrs_remote_call_ok(session, task, "lifting a guard", SYS_mprotect,
                                    RRS_ARGUMENTS(address, PAGE, PROT_READ | PROT_WRITE), NULL));
+    }
+    return NULL;
+}
+
+void rrs_space_contents_gone(struct rrs_session *session, struct rrs_address_space *space,
+                             rrs_addr start, rrs_addr end)
+{
+    space->fetch_size = 0;
+    rrs_space_drop_blocks(session, space, start, end);
+}
+
+struct rrs_error *rrs_space_code_written(struct rrs_session *session,
+                                         struct rrs_address_space *space, rrs_addr start,
+                                         rrs_addr end)
+{
+    for (uint32_t i = 0; i < space->region_count; i++) {
+        const struct rrs_region *region = &space->regions[i];
+        struct rrs_file_key key = region->key;
+        if (region->from_file && region->start < end && region->end > start)
+            RRS_TRY(rrs_space_disown_file(session, space, &key, false));
+    }
+    rrs_space_contents_gone(session, space, start, end);
+    return NULL;
+}
+
+struct rrs_error *rrs_space_file_opened(struct rrs_session *session,
+                                        struct rrs_address_space *space, uint64_t device,
+                                        uint64_t inode)
+{
+    for (uint32_t i = 0; i < space->region_count; i++) {
+        const struct rrs_region *region = &space->regions[i];
+        struct rrs_file_key key = region->key;
+        if (region->from_file && key.device == device && key.inode == inode)
+            RRS_TRY(rrs_space_disown_file(session, space, &key, true));
     }
     return NULL;
 }

@@ -2,6 +2,7 @@
 /* Crossing between app state and shadow state. */
 #include "engine/run/state.h"
 
+#include "engine/run/own_traps.h"
 #include "engine/run/remote.h"
 
 #include <signal.h>
@@ -169,6 +170,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     if (shadow)
         regs.rip = shadow;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    if (task->space->guarded_count)
+        RRS_TRY(rrs_own_traps_expect(task));
     rrs_clock_arm(&session->clock, session->slice_left);
     return rrs_task_resume_raw(session, task, PTRACE_CONT);
 }
