@@ -278,7 +278,7 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
 {
     struct user_regs_struct app = behind_call(call->task, call->regs);
     app.rax = (uint64_t)result;
-    rrs_task_ready(call->session, call->task, &app);
+    rrs_task_ready_safely(call->session, call->task, &app);
     return rrs_task_resume(call->session, call->task, false);
 }
 
@@ -481,7 +481,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     struct call call = {session, task, &regs};
     const struct call_row *row = row_of(task->call);
     if (task->call == SYS_rt_sigreturn && (long)regs.orig_rax == -1) {
-        rrs_task_ready(session, task, &regs);
+        rrs_task_ready_safely(session, task, &regs);
         return NULL;
     }
     if (was_interrupted(regs.rax)) {
@@ -504,6 +504,6 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)
         app.rdx = task->call_regs.rdx;
-    rrs_task_ready(session, task, &app);
+    rrs_task_ready_safely(session, task, &app);
     return NULL;
 }

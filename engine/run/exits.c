@@ -102,7 +102,7 @@ static struct rrs_error *handle_tick(struct exit_context *x)
     x->task->at_call = true;
     x->regs.rip = x->attachment->base + block.app + block.transfer_app;
     rrs_state_clear_dead_flags(x->session, x->task, x->attachment, &x->regs);
-    rrs_task_ready(x->session, x->task, &x->regs);
+    rrs_task_ready_safely(x->session, x->task, &x->regs);
     return NULL;
 }
 
@@ -239,6 +239,30 @@ static struct rrs_error *dispatch(struct exit_context *x)
     }
 }
 
+/*
+ * A system call is a safe point: signals that are held come before it. `*delivered`: the task is
+ * READY to take them, at the instruction.
+ */
+static struct rrs_error *deliver_before_call(struct exit_context *x, bool *delivered)
+{
+    uint64_t blocked;
+    *delivered = false;
+    if (!x->task->held)
+        return NULL;
+    RRS_TRY(rrs_ptrace_get_sigmask(x->task->tid, &blocked));
+    *delivered = rrs_task_has_signal(x->task, blocked);
+    if (!*delivered)
+        return NULL;
+    x->regs.rcx = x->task->call_regs.rip; /* as it will be behind the call */
+    x->regs.r11 = x->regs.eflags;
+    x->regs.rax = x->regs.orig_rax;
+    x->regs.rip = x->task->call_regs.rip - x->exit.insn_bytes;
+    rrs_session_settle(x->session, false);
+    x->task->at_call = true;
+    rrs_task_ready_safely(x->session, x->task, &x->regs);
+    return NULL;
+}
+
 struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rrs_task *task)
 {
     struct exit_context x = {.session = session, .task = task};
@@ -260,7 +284,9 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
         task->call_shadow = x.regs.rip;
         task->call_regs = x.regs;
         task->call_regs.rip = x.attachment->base + (uint64_t)x.exit.app + x.exit.insn_bytes;
-        return rrs_handle_call(session, task, &x.regs);
+        bool delivered;
+        RRS_TRY(deliver_before_call(&x, &delivered));
+        return delivered ? NULL : rrs_handle_call(session, task, &x.regs);
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;

@@ -16,13 +16,15 @@ struct rrs_error *rrs_own_traps_expect(struct rrs_task *task)
     return rrs_ptrace_get_sigmask(task->tid, &task->mask_before);
 }
 
-static struct rrs_error *restore_disposition(struct rrs_session *session, struct rrs_task *task)
+struct rrs_error *rrs_own_traps_set_disposition(struct rrs_session *session, struct rrs_task *task,
+                                                int signal)
 {
     enum { AT = RRS_RUNTIME_SESSION + 2048 }; /* unused, and mapped in every address space */
-    memcpy(session->common.memory + AT, &task->process->signals[SIGSEGV],
-           sizeof task->process->signals[SIGSEGV]);
-    return rrs_remote_call_ok(session, task, "restoring a signal's disposition", SYS_rt_sigaction,
-                              RRS_ARGUMENTS(SIGSEGV, task->space->runtime + AT, 0, 8), NULL);
+    memcpy(session->common.memory + AT, &task->process->signals[signal],
+           sizeof task->process->signals[signal]);
+    return rrs_remote_call_ok(session, task, "setting a signal's disposition", SYS_rt_sigaction,
+                              RRS_ARGUMENTS((uint64_t)signal, task->space->runtime + AT, 0, 8),
+                              NULL);
 }
 
 struct rrs_error *rrs_own_traps_undo(struct rrs_session *session, struct rrs_task *task)
@@ -34,7 +36,7 @@ struct rrs_error *rrs_own_traps_undo(struct rrs_session *session, struct rrs_tas
         RRS_TRY(rrs_ptrace_set_sigmask(task->tid, task->mask_before));
     if (handler == (rrs_addr)(uintptr_t)SIG_IGN ||
         (blocked && handler != (rrs_addr)(uintptr_t)SIG_DFL))
-        return restore_disposition(session, task);
+        return rrs_own_traps_set_disposition(session, task, SIGSEGV);
     return NULL;
 }
 

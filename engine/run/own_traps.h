@@ -17,6 +17,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_own_traps_expect(struct rrs_task *task);
 RRS_MUST_CHECK struct rrs_error *rrs_own_traps_undo(struct rrs_session *session,
                                                     struct rrs_task *task);
 
+/** Makes the disposition that the engine knows of `signal` the kernel's. Injects a call. */
+RRS_MUST_CHECK struct rrs_error *rrs_own_traps_set_disposition(struct rrs_session *session,
+                                                               struct rrs_task *task, int signal);
+
 /**
  * The kernel has just built a signal frame, at `stack`: gives it the trap number, the error code
  * and the fault address of the program's own last fault. `raised`: the frame is of such a fault.

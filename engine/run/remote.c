@@ -4,6 +4,7 @@
 #include "engine/run/address_space.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -54,8 +55,11 @@ struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
         keep_report(task->session, task->tid, *status);
         return gone(task);
     }
-    if (WIFSTOPPED(*status))
+    if (WIFSTOPPED(*status)) {
+        bool job_stop = rrs_status_event(*status) == PTRACE_EVENT_STOP;
+        task->stop_owed |= job_stop && WSTOPSIG(*status) != SIGTRAP;
         return NULL;
+    }
     task->dead = true;
     task->dead_status = *status;
     return gone(task);

@@ -5,6 +5,7 @@
 #include "engine/run/address_space.h"
 #include "engine/run/calls.h"
 #include "engine/run/launch.h"
+#include "engine/run/own_signals.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "lmdb-store/scope.h"
@@ -62,14 +63,15 @@ static void kill_all(struct rrs_session *session)
     for (struct rrs_task *task = session->tasks; task; task = task->next)
         if (!task->dead)
             kill(task->tid, SIGKILL);
-    while (session->tasks) {
-        struct rrs_task *task = session->tasks;
-        int status;
-        if (!task->dead)
-            while (waitpid(task->tid, &status, __WALL) == task->tid && WIFSTOPPED(status))
-                ;
-        rrs_task_remove(session, task);
+    int status;
+    pid_t tid;
+    while (session->tasks && ((tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)) {
+        struct rrs_task *task = tid > 0 ? rrs_task_find(session, tid) : NULL;
+        if (task && !WIFSTOPPED(status))
+            rrs_task_remove(session, task);
     }
+    while (session->tasks) /* ended out of turn */
+        rrs_task_remove(session, session->tasks);
 }
 
 void rrs_session_deinit(struct rrs_session *session)
@@ -105,7 +107,7 @@ static struct rrs_error *begin_child(struct rrs_session *session, struct rrs_tas
     regs.rcx = regs.rip;
     regs.r11 = regs.eflags;
     regs.rax = 0;
-    rrs_task_ready(session, task, &regs);
+    rrs_task_ready_safely(session, task, &regs);
     return NULL;
 }
 
@@ -245,7 +247,7 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     struct user_regs_struct initial = task->regs;
     RRS_TRY(rrs_space_create(session, task));
     RRS_TRY(rrs_virtual_after_exec(session, task));
-    rrs_task_ready(session, task, &initial);
+    rrs_task_ready_safely(session, task, &initial);
     session->started = true;
     return NULL;
 }
@@ -299,7 +301,10 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
             session->runner = NULL;
         }
         task->job_stopped = true;
-        return rrs_ptrace_resume(task->tid, PTRACE_LISTEN, 0);
+        RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_LISTEN, 0));
+        if (task->tid == session->root)
+            rrs_own_signals_root_stopped();
+        return NULL;
     }
     task->job_stopped = false;
     if (task->state == RRS_TASK_FROZEN)
@@ -307,7 +312,7 @@ static struct rrs_error *handle_job_control(struct rrs_session *session, struct 
     if (task->in_call)
         return rrs_ptrace_resume(task->tid, session->runner == task ? PTRACE_CONT : PTRACE_SYSCALL,
                                  0);
-    rrs_task_ready(session, task, &task->regs);
+    rrs_task_ready_safely(session, task, &task->regs);
     return NULL;
 }
 
@@ -384,6 +389,8 @@ static struct rrs_error *run_next(struct rrs_session *session)
     if (task->state == RRS_TASK_FROZEN) {
         *task->space->table->cells = task->frozen_cells;
         rrs_clock_arm(&session->clock, session->slice_left);
+        if (task->held)
+            rrs_clock_expire(&session->clock);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
         error = rrs_task_resume(session, task, false);
@@ -391,12 +398,20 @@ static struct rrs_error *run_next(struct rrs_session *session)
     return error;
 }
 
-/* A task that died under a request: its end has been seen, or is still to be reported. */
-static struct rrs_error *absorb_death(struct rrs_session *session, struct rrs_error *error)
+/*
+ * A task that died under a request, by itself or by way of its memory or its files in /proc: its
+ * end has been seen, or is still to be reported. `tid`: the one that was handled.
+ */
+static struct rrs_error *absorb_death(struct rrs_session *session, pid_t tid,
+                                      struct rrs_error *error)
 {
-    if (!error || error->code != RRS_ERROR_TRACEE_GONE)
+    if (!error)
+        return NULL;
+    bool by_request = error->code == RRS_ERROR_TRACEE_GONE;
+    bool by_effect = error->code == RRS_ERROR_FAULT || error->code == RRS_ERROR_OS;
+    if (!by_request && !(by_effect && rrs_ptrace_is_gone(tid)))
         return error;
-    struct rrs_task *task = rrs_task_find(session, error->task);
+    struct rrs_task *task = rrs_task_find(session, by_request ? error->task : tid);
     rrs_error_destroy(error);
     if (!task)
         return NULL;
@@ -438,14 +453,20 @@ static struct rrs_error *wait_and_handle(struct rrs_session *session)
     }
     if (!task) /* a child whose creator has not reported it yet */
         task = rrs_task_create(session, tid);
-    return absorb_death(session, handle_stop(session, task, status));
+    return absorb_death(session, tid, handle_stop(session, task, status));
+}
+
+static struct rrs_error *run_one(struct rrs_session *session)
+{
+    struct rrs_error *error = run_next(session);
+    return absorb_death(session, session->last_runner ? session->last_runner->tid : 0, error);
 }
 
 static struct rrs_error *loop(struct rrs_session *session)
 {
     while (session->tasks) {
         if (!session->runner)
-            RRS_TRY(absorb_death(session, run_next(session)));
+            RRS_TRY(run_one(session));
         if (session->tasks)
             RRS_TRY(wait_and_handle(session));
     }
@@ -470,19 +491,13 @@ void rrs_session_collect(struct rrs_session *session)
         session->counters.cache_bytes += module->cache.used;
 }
 
-/*
- * A terminal's signals go to its whole foreground group: they are the program's business. While
- * `ours` is set, they pass the tracer by.
- */
-static void pass_terminal_signals_by(bool ours, struct sigaction before[])
+/* What the tracer ignores, its child ignores. */
+static void inherit_dispositions(struct rrs_process *process)
 {
-    static const int signals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (ours)
-            sigaction(signals[i], &ignore, &before[i]);
-        else
-            sigaction(signals[i], &before[i], NULL);
+    struct sigaction action;
+    for (int i = 1; i <= 64; i++)
+        if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            process->signals[i].handler = (rrs_addr)(uintptr_t)SIG_IGN;
 }
 
 struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[])
@@ -496,9 +511,10 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     root->process->parent = getpid();
     root->born = root->stopped = true;
     root->state = RRS_TASK_IN_SYSCALL;
-    struct sigaction before[8];
-    pass_terminal_signals_by(true, before);
+    inherit_dispositions(root->process);
+    struct rrs_own_signals own_signals;
+    rrs_own_signals_begin(&own_signals, session->root);
     struct rrs_error *error = loop(session);
-    pass_terminal_signals_by(false, before);
+    rrs_own_signals_end(&own_signals);
     return error ? error : exec_failure(error_fd, argv[0]);
 }

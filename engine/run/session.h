@@ -132,6 +132,9 @@ struct rrs_task {
     bool trap_is_ours;    /* the kernel remembers another one */
     rrs_addr natural_pc;  /* the app PC that is at fault, if `natural` */
     rrs_addr alone_pc;    /* app PC of the instruction in the scratch slot */
+    bool at_safe_point;   /* READY where signals may be delivered and tasks may take turns */
+    rrs_addr entered;     /* shadow PC where it was last resumed at a safe point, or 0 */
+    bool stop_owed;       /* a job control stop was passed over while the engine worked */
     bool job_stopped;     /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
@@ -190,6 +193,8 @@ struct rrs_attachment;
 struct rrs_task *rrs_task_find(struct rrs_session *session, pid_t tid);
 struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid);
 void rrs_task_remove(struct rrs_session *session, struct rrs_task *task);
+/** Moves what `from` holds for its whole process to `to`, and drops the rest. */
+void rrs_task_pass_signals_on(struct rrs_task *from, struct rrs_task *to);
 void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info);
 struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid);
 

@@ -86,7 +86,7 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SINGLESTEP, info->si_signo));
     RRS_TRY(rrs_task_wait(task, &status));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &after));
-    rrs_task_ready(session, task, &after);
+    rrs_task_ready_safely(session, task, &after);
     if (WSTOPSIG(status) != SIGTRAP) { /* the frame could not be written */
         task->natural = true;
         task->natural_pc = after.rip;
@@ -163,13 +163,29 @@ struct rrs_error *rrs_deliver_held(struct rrs_session *session, struct rrs_task 
     return NULL;
 }
 
+/* As force_sig() does: a signal that cannot be blocked or ignored where it arises. */
+static struct rrs_error *force(struct rrs_session *session, struct rrs_task *task, int signal)
+{
+    struct rrs_disposition *action = &task->process->signals[signal];
+    const uint64_t bit = 1ull << (signal - 1);
+    uint64_t blocked;
+    RRS_TRY(rrs_ptrace_get_sigmask(task->tid, &blocked));
+    if (!(blocked & bit) && action->handler != (rrs_addr)(uintptr_t)SIG_IGN)
+        return NULL;
+    action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
+    RRS_TRY(rrs_ptrace_set_sigmask(task->tid, blocked & ~bit));
+    return rrs_own_traps_set_disposition(session, task, signal);
+}
+
 struct rrs_error *rrs_raise_signal(struct rrs_session *session, struct rrs_task *task,
                                    const siginfo_t *info)
 {
     struct user_regs_struct regs = task->regs;
+    RRS_TRY(force(session, task, info->si_signo));
     RRS_TRY(reach_delivery_stop(task, info->si_signo));
     rrs_own_traps_raise(task, info->si_signo);
-    return deliver(session, task, info, &regs, true);
+    bool caught = disposition_of(task, info->si_signo) == CAUGHT;
+    return deliver(session, task, info, &regs, caught);
 }
 
 /* A write to a page that is only read-only because translated code came from it. */
@@ -287,6 +303,31 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     return deliver(session, task, info, &app, disposition == CAUGHT);
 }
 
+/* The runner was resumed at a safe point, and no instruction has run since. */
+static bool is_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
+                             rrs_addr shadow_pc)
+{
+    return session->runner == task && task->entered && shadow_pc == task->entered &&
+           rrs_clock_stands_still(&session->clock);
+}
+
+static struct rrs_error *handle_at_safe_point(struct rrs_session *session, struct rrs_task *task,
+                                              const siginfo_t *info)
+{
+    enum disposition disposition = disposition_of(task, info->si_signo);
+    if (disposition == IGNORED)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    struct user_regs_struct regs = task->regs;
+    bool calls_made;
+    rrs_task_ready_safely(session, task, &regs);
+    RRS_TRY(make_room_for_frame(session, task, &calls_made));
+    if (calls_made) {
+        rrs_task_hold_signal(task, info);
+        return NULL;
+    }
+    return deliver(session, task, info, &regs, disposition == CAUGHT);
+}
+
 struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task *task)
 {
     siginfo_t info;
@@ -298,6 +339,8 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
         return handle_raised(session, task, &info, &regs);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
+    if (is_at_safe_point(session, task, regs.rip))
+        return handle_at_safe_point(session, task, &info);
     rrs_task_hold_signal(task, &info);
     if (session->runner == task) {
         RRS_TRY(rrs_state_rewind_site(task));

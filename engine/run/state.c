@@ -102,6 +102,7 @@ void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
     task->regs = *regs;
     task->regs.orig_rax = (uint64_t)-1;
     task->state = RRS_TASK_READY;
+    task->at_safe_point = false;
     task->in_call = false;
     if (session->runner == task)
         session->runner = NULL;
@@ -141,14 +142,24 @@ static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_ta
 struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
                                       int request)
 {
+    if (task->stop_owed) /* it is reported anew, if it has not ended meanwhile */
+        ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+    task->stop_owed = false;
     task->state = RRS_TASK_RUNNING;
     session->runner = task;
     return rrs_ptrace_resume(task->tid, request, 0);
 }
 
+void rrs_task_ready_safely(struct rrs_session *session, struct rrs_task *task,
+                           const struct user_regs_struct *regs)
+{
+    rrs_task_ready(session, task, regs);
+    task->at_safe_point = true;
+}
+
 struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task, bool indirect)
 {
-    if (task->held) {
+    if (task->held && task->at_safe_point) {
         RRS_TRY(rrs_deliver_held(session, task));
         if (task->state != RRS_TASK_READY)
             return NULL;
@@ -173,5 +184,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     if (task->space->guarded_count)
         RRS_TRY(rrs_own_traps_expect(task));
     rrs_clock_arm(&session->clock, session->slice_left);
+    if (task->held && !task->at_safe_point)
+        rrs_clock_expire(&session->clock);
+    task->entered = task->at_safe_point ? shadow : 0;
     return rrs_task_resume_raw(session, task, PTRACE_CONT);
 }

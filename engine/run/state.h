@@ -49,6 +49,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_task_resume_raw(struct rrs_session *session
 void rrs_task_ready(struct rrs_session *session, struct rrs_task *task,
                     const struct user_regs_struct *regs);
 
+/** The same, at a safe point. */
+void rrs_task_ready_safely(struct rrs_session *session, struct rrs_task *task,
+                           const struct user_regs_struct *regs);
+
 /** The task is at a seccomp stop: it left shadow code, or makes a system call. */
 RRS_MUST_CHECK struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session,
                                                          struct rrs_task *task);
@@ -91,6 +95,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_run_alone_prepare(struct rrs_session *sessi
 /** Decodes the program's instruction at `pc`; false if none can be fetched there. */
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
                     struct rrs_insn *insn);
+
+/** Whether a signal is held that `blocked` does not block. */
+bool rrs_task_has_signal(const struct rrs_task *task, uint64_t blocked);
 
 /** Takes the first held signal that `blocked` does not block. */
 bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *info);

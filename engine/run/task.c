@@ -38,6 +38,24 @@ static void drop_held(struct rrs_task *task, struct rrs_held_signal **link)
     free(held);
 }
 
+void rrs_task_pass_signals_on(struct rrs_task *from, struct rrs_task *to)
+{
+    while (from->held) {
+        if (from->held->info.si_code != SI_TKILL) /* sent to the process */
+            rrs_task_hold_signal(to, &from->held->info);
+        drop_held(from, &from->held);
+    }
+}
+
+/* Some other thread of the process, or NULL. */
+static struct rrs_task *sibling(struct rrs_session *session, const struct rrs_task *task)
+{
+    struct rrs_task *other = session->tasks;
+    while (other && (other == task || other->process != task->process))
+        other = other->next;
+    return other;
+}
+
 void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
 {
     struct rrs_task **link = &session->tasks;
@@ -49,6 +67,9 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
     if (session->last_runner == task)
         session->last_runner = NULL;
     session->reported_count -= task->reported;
+    struct rrs_task *heir = task->held && task->process ? sibling(session, task) : NULL;
+    if (heir)
+        rrs_task_pass_signals_on(task, heir);
     while (task->held)
         drop_held(task, &task->held);
     rrs_virtual_deinit(&task->virtual);
@@ -89,6 +110,14 @@ void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info)
     held->info = *info;
     *task->held_end = held;
     task->held_end = &held->next;
+}
+
+bool rrs_task_has_signal(const struct rrs_task *task, uint64_t blocked)
+{
+    for (const struct rrs_held_signal *held = task->held; held; held = held->next)
+        if (!(blocked >> (held->info.si_signo - 1) & 1))
+            return true;
+    return false;
 }
 
 bool rrs_task_take_signal(struct rrs_task *task, uint64_t blocked, siginfo_t *info)

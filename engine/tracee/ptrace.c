@@ -68,6 +68,12 @@ struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int signal)
     return ptrace(request, tid, 0, (void *)(intptr_t)signal) == -1 ? failed(tid, "a resume") : NULL;
 }
 
+bool rrs_ptrace_is_gone(pid_t tid)
+{
+    unsigned long message;
+    return ptrace(PTRACE_GETEVENTMSG, tid, 0, &message) == -1 && errno == ESRCH;
+}
+
 size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size)
 {
     enum { PAGE = 4096 };

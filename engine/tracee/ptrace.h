@@ -11,6 +11,7 @@
 #include "lmdb-store/error.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned lo
 
 /** Resumes with PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP or PTRACE_LISTEN. */
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int signal);
+
+/** Whether a task that was stopped is so no more: SIGKILL has ended it. */
+bool rrs_ptrace_is_gone(pid_t tid);
 
 /** Reads up to `size` bytes; returns how many could be read, from the start on. */
 size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size);
