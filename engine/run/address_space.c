@@ -264,7 +264,8 @@ static bool scan_mapping(void *context, const struct rrs_mapping *mapping)
     }
     if (!(mapping->prot & PROT_EXEC) || mapping->start >= 1ull << 63)
         return true; /* the vsyscall page is handled where it is called */
-    struct rrs_region region = {.writable = mapping->prot & PROT_WRITE};
+    struct rrs_region region = {.writable = mapping->prot & PROT_WRITE,
+                                .unreadable = !(mapping->prot & PROT_READ)};
     region.changes_unseen = mapping->shared || !strcmp(mapping->path, "[stack]");
     if (mapping->inode && !mapping->shared)
         rrs_region_set_file(&region, mapping->path, mapping->file_offset);

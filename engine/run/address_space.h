@@ -21,6 +21,7 @@ struct rrs_file_key {
 struct rrs_region {
     rrs_addr start, end;  /* end is exclusive */
     bool writable;        /* pages that hold translated code are write-guarded */
+    bool unreadable;      /* execute without read: only the program's view knows */
     bool changes_unseen;  /* shared, or a file that has no name: no guard can see its writes */
     bool from_file;       /* private and unmodified: `key` and `file_offset` hold */
     uint64_t file_offset; /* of `start` */
@@ -116,6 +117,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_space_set_code(struct rrs_session *session,
 /** Whether any page of [start, end) is code for the program. */
 bool rrs_space_has_code(const struct rrs_address_space *space, rrs_addr start, rrs_addr end);
 
+/** Whether a write to the page of `address` would meet a guard. */
+bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address);
+
 /**
  * Somebody wrote to [start, end) of `space`, past every guard. No call is injected: none of the
  * space's tasks need be stopped in user code.
@@ -132,8 +136,6 @@ void rrs_space_contents_gone(struct rrs_session *session, struct rrs_address_spa
 RRS_MUST_CHECK struct rrs_error *rrs_space_file_opened(struct rrs_session *session,
                                                        struct rrs_address_space *space,
                                                        uint64_t device, uint64_t inode);
-
-bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address);
 
 /**
  * Lifts the write guards in [start, end) and drops the blocks there; `*any` says if there were any.

@@ -3,6 +3,8 @@
 #include "engine/run/calls.h"
 
 #include "engine/run/code_calls.h"
+#include "engine/run/cut_calls.h"
+#include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 
@@ -26,6 +28,7 @@ struct call {
 
 struct call_row {
     uint8_t class;
+    uint8_t path_argument; /* 1 or 2: it opens the file that this argument names */
     /* May change the arguments. */
     struct rrs_error *(*enter)(struct call *call);
     /* `result` is the call's, not an error. The arguments are in task->call_regs. */
@@ -53,11 +56,16 @@ static struct rrs_error *enter_mmap(struct call *call)
     return NULL;
 }
 
+static struct rrs_region region_of(uint64_t prot)
+{
+    return (struct rrs_region){.writable = prot & PROT_WRITE, .unreadable = !(prot & PROT_READ)};
+}
+
 static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     rrs_addr end = result + page_up(asked->rsi);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(call->task->space, result, end))
             return NULL;
@@ -126,7 +134,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
         return rrs_space_set_code(call->session, call->task, start, end, NULL);
     }
     const struct rrs_region *before = rrs_space_region_at(space, start);
-    struct rrs_region region = {.writable = asked->rdx & PROT_WRITE};
+    struct rrs_region region = region_of(asked->rdx);
     region.changes_unseen = before && before->changes_unseen;
     if (stays_from_file(before, start, end, asked->rdx)) {
         region = *before;
@@ -173,13 +181,12 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
 static struct rrs_error *leave_sigaction(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    uint64_t action[2]; /* handler, flags: Linux v6.1 include/linux/signal_types.h sigaction */
+    struct rrs_disposition action;
     (void)result;
     if (!asked->rsi || asked->rdi < 1 || asked->rdi > 64)
         return NULL;
-    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, action, sizeof action));
-    call->task->process->signals[asked->rdi] =
-        (struct rrs_disposition){.handler = action[0], .flags = action[1]};
+    RRS_TRY(rrs_tracee_read_all(call->task->tid, asked->rsi, &action, sizeof action));
+    call->task->process->signals[asked->rdi] = action;
     return NULL;
 }
 
@@ -198,24 +205,44 @@ static struct rrs_error *leave_sigaltstack(struct call *call, uint64_t result)
     return NULL;
 }
 
+/* Files of /proc that would show the engine: `path` is where the path stands. */
+static bool opens_view(const struct call *call, const struct call_row *row)
+{
+    const struct user_regs_struct *r = call->regs;
+    if (!row->path_argument)
+        return false;
+    return rrs_proc_view_suspected(call->task, row->path_argument == 1 ? r->rdi : r->rsi);
+}
+
+static struct rrs_error *leave_open(struct call *call, uint64_t result)
+{
+    if (!call->task->opens_view)
+        return NULL;
+    return rrs_proc_view_exchange(call->session, call->task, (int)result);
+}
+
 #define enter_sigreturn enter_none
 #define leave_sigreturn leave_none
 
 /* --- table --- */
 
 static const struct call_row rows[512] = {
-#define PASS(name)       [SYS_##name] = {.class = CLASS_PASS},
-#define NEVER(name)      [SYS_##name] = {.class = CLASS_NEVER},
-#define HOOK(name, hook) [SYS_##name] = {CLASS_HOOK, enter_##hook, leave_##hook, NULL},
-#define VIRTUAL(name)    [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
-#define EVENT(name)      [SYS_##name] = {.class = CLASS_EVENT},
-#define REFUSE(name)     [SYS_##name] = {.class = CLASS_REFUSE},
+#define PASS(name)           [SYS_##name] = {.class = CLASS_PASS},
+#define NEVER(name)          [SYS_##name] = {.class = CLASS_NEVER},
+#define HOOK(name, hook)     [SYS_##name] = {CLASS_HOOK, 0, enter_##hook, leave_##hook, NULL},
+#define VIRTUAL(name)        [SYS_##name] = {.class = CLASS_NEVER, .answer = rrs_virtual_##name},
+#define EVENT(name)          [SYS_##name] = {.class = CLASS_EVENT},
+#define EXEC(name)           [SYS_##name] = {.class = CLASS_EVENT, .answer = rrs_virtual_##name},
+#define OPEN(name, argument) [SYS_##name] = {CLASS_MAY, argument, NULL, leave_open, NULL},
+#define REFUSE(name)         [SYS_##name] = {.class = CLASS_REFUSE},
 #include "engine/syscalls/classes.def"
 #undef PASS
 #undef NEVER
 #undef HOOK
 #undef VIRTUAL
 #undef EVENT
+#undef EXEC
+#undef OPEN
 #undef REFUSE
 };
 
@@ -403,6 +430,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (answer.given)
             return finish_at_once(&call, answer.result);
     }
+    if (!again)
+        rrs_cut_call_begin(task);
     task->in_call = true;
     if (row->enter && !again) {
         struct user_regs_struct before = *regs;
@@ -414,9 +443,10 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     if (!again)
         concern = rrs_code_concern(session, task, &task->call_regs);
     task->call_watched = again ? task->call_watched : concern == RRS_CODE_WATCHED;
+    task->opens_view = opens_view(&call, row);
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
     bool comes_back = task->call_shadow != task->space->call_insn + SYSCALL_BYTES;
-    bool one_stop = !again && !task->call_watched && comes_back &&
+    bool one_stop = !again && !task->call_watched && comes_back && !task->opens_view &&
                     (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
@@ -462,12 +492,17 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(restart_from_runtime(task, &regs));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
+    bool again;
+    RRS_TRY(rrs_cut_call_again(session, task, &regs, false, &again));
+    if (again)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (task->call_watched) {
         uint64_t result = regs.rax;
         RRS_TRY(rrs_code_call_done(session, task, &result));
         regs.rax = result;
     }
     struct user_regs_struct app = behind_call(task, &regs);
+    rrs_cut_call_finish(task, &app);
     if (row->leave && regs.rax < (uint64_t)-4095)
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)

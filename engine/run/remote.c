@@ -8,21 +8,57 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+/* Keeps a status for the session's loop. A later one is the task's end, and all that counts. */
+static void keep_report(struct rrs_session *session, pid_t tid, int status)
+{
+    struct rrs_task *task = rrs_task_find(session, tid);
+    if (!task && !WIFSTOPPED(status))
+        return;
+    if (!task)
+        task = rrs_task_create(session, tid);
+    session->reported_count += !task->reported;
+    task->reported = true;
+    task->report = status;
+}
+
+static struct rrs_error *gone(const struct rrs_task *task)
+{
+    struct rrs_error *error = rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d ended", task->tid);
+    error->task = task->tid;
+    return error;
+}
+
+/*
+ * The end of a group's leader is not reported before its other threads are reaped: a wait for it
+ * has to take what comes from them.
+ */
+static pid_t awaited(const struct rrs_task *task)
+{
+    const struct rrs_process *process = task->process;
+    return process && process->tgid == task->tid && process->tasks > 1 ? -1 : task->tid;
+}
+
 struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
 {
-    pid_t pid;
-    do {
-        pid = waitpid(task->tid, status, __WALL);
-    } while (pid < 0 && errno == EINTR);
-    if (pid < 0)
-        return rrs_error_os(errno, NULL, "waiting for task %d", task->tid);
+    for (;;) {
+        pid_t pid = waitpid(awaited(task), status, __WALL);
+        if (pid < 0 && errno != EINTR)
+            return rrs_error_os(errno, NULL, "waiting for task %d", task->tid);
+        if (pid == task->tid)
+            break;
+        if (pid > 0)
+            keep_report(task->session, pid, *status);
+    }
+    if (rrs_status_event(*status) == PTRACE_EVENT_EXEC) {
+        /* Another thread's exec ended this one and took its number. */
+        keep_report(task->session, task->tid, *status);
+        return gone(task);
+    }
     if (WIFSTOPPED(*status))
         return NULL;
     task->dead = true;
     task->dead_status = *status;
-    struct rrs_error *error = rrs_error_create(RRS_ERROR_TRACEE_GONE, "task %d ended", task->tid);
-    error->task = task->tid;
-    return error;
+    return gone(task);
 }
 
 static bool is_plain_signal_stop(int status)

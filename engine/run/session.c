@@ -132,6 +132,8 @@ struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_ta
         task = rrs_task_create(session, tid);
     task->born = true;
     task->call_regs = creator->call_regs;
+    task->trap = creator->trap;
+    task->trap_is_ours = creator->trap_is_ours;
     rrs_virtual_inherit(&task->virtual, &creator->virtual);
     task->process = clone_flags & CLONE_THREAD
                         ? creator->process
@@ -408,10 +410,24 @@ static struct rrs_error *absorb_death(struct rrs_session *session, struct rrs_er
     return NULL;
 }
 
+/* Waits for any task; what came while the engine waited for another comes first. */
+static pid_t next_report(struct rrs_session *session, int *status)
+{
+    struct rrs_task *task = session->reported_count ? session->tasks : NULL;
+    while (task && !task->reported)
+        task = task->next;
+    if (!task)
+        return waitpid(-1, status, __WALL);
+    session->reported_count--;
+    task->reported = false;
+    *status = task->report;
+    return task->tid;
+}
+
 static struct rrs_error *wait_and_handle(struct rrs_session *session)
 {
     int status;
-    pid_t tid = waitpid(-1, &status, __WALL);
+    pid_t tid = next_report(session, &status);
     if (tid < 0)
         return errno == EINTR ? NULL : rrs_error_os(errno, NULL, "waiting for the program");
     struct rrs_task *task = rrs_task_find(session, tid);

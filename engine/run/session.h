@@ -69,9 +69,25 @@ struct rrs_held_signal {
     struct rrs_held_signal *next;
 };
 
+/* As the kernel has it: Linux v6.1 include/linux/signal_types.h struct sigaction. */
 struct rrs_disposition {
     rrs_addr handler; /* SIG_DFL, SIG_IGN or an app address */
     uint64_t flags;   /* SA_* */
+    rrs_addr restorer;
+    uint64_t mask;
+};
+
+/* How far a call has come that signals cut short: cut_calls.h. */
+struct rrs_cut_call {
+    bool made_again;
+    uint64_t started_ns;  /* CLOCK_MONOTONIC, for calls with a limit */
+    uint64_t done;        /* bytes, before the present try */
+    uint64_t piece_bytes; /* of the present try */
+};
+
+/* What signal frames say of the last fault. */
+struct rrs_trap {
+    uint64_t number, error, address;
 };
 
 /* A thread group. */
@@ -88,6 +104,7 @@ struct rrs_process {
 };
 
 struct rrs_task {
+    struct rrs_session *session;
     pid_t tid;
     enum rrs_task_state state;
     struct rrs_process *process;
@@ -98,17 +115,24 @@ struct rrs_task {
     bool natural;       /* was resumed at its app PC, to meet the fault that is there */
     bool dead;          /* its end was seen out of turn: */
     int dead_status;    /*   its wait status */
+    bool reported;      /* a wait for another task brought this one's status: */
+    int report;         /*   to be handled in its turn */
     bool born, stopped; /* NEW: creator's report seen; own first stop seen */
     bool in_call;       /* a system call of the program is under way: the next fields hold */
     int call;           /* its number */
+    bool opens_view;    /* it may open a file of /proc that is to be exchanged */
     bool call_watched;  /* its end is to be seen, see run/code_calls.h */
     struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
-    rrs_addr natural_pc; /* the app PC that is at fault, if `natural` */
-    rrs_addr alone_pc;   /* app PC of the instruction in the scratch slot */
-    bool job_stopped;    /* in a job control stop */
+    struct rrs_cut_call cut;
+    uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
+    struct rrs_trap trap; /* the program's own last fault, as far as frames told */
+    bool trap_is_ours;    /* the kernel remembers another one */
+    rrs_addr natural_pc;  /* the app PC that is at fault, if `natural` */
+    rrs_addr alone_pc;    /* app PC of the instruction in the scratch slot */
+    bool job_stopped;     /* in a job control stop */
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_virtual virtual;
@@ -135,6 +159,7 @@ struct rrs_session {
     struct rrs_process *processes; /* newest first; ended ones stay for the report */
     struct rrs_task *runner;
     struct rrs_task *last_runner; /* whose slice it is */
+    uint32_t reported_count;      /* tasks with a report */
     struct rrs_task_report *ended;
     uint32_t ended_count, ended_room;
     pid_t root;

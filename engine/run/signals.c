@@ -6,6 +6,8 @@
  */
 #include "engine/run/state.h"
 
+#include "engine/run/cut_calls.h"
+#include "engine/run/own_traps.h"
 #include "engine/run/remote.h"
 
 #include <assert.h>
@@ -40,6 +42,11 @@ static enum disposition disposition_of(const struct rrs_task *task, int signal)
     default:
         return ENDS;
     }
+}
+
+bool rrs_signal_is_ignored(const struct rrs_task *task, int signal)
+{
+    return disposition_of(task, signal) == IGNORED;
 }
 
 bool rrs_signal_is_raised(const siginfo_t *info)
@@ -86,6 +93,7 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
         session->runner = task;
         return rrs_handle_signal(session, task);
     }
+    RRS_TRY(rrs_own_traps_correct_frame(task, after.rsp, rrs_signal_is_raised(info)));
     if (action->flags & SA_RESETHAND)
         action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
     return NULL;
@@ -160,6 +168,7 @@ struct rrs_error *rrs_raise_signal(struct rrs_session *session, struct rrs_task 
 {
     struct user_regs_struct regs = task->regs;
     RRS_TRY(reach_delivery_stop(task, info->si_signo));
+    rrs_own_traps_raise(task, info->si_signo);
     return deliver(session, task, info, &regs, true);
 }
 
@@ -171,9 +180,10 @@ static struct rrs_error *handle_guard_fault(struct rrs_session *session, struct 
     *was_guard = false;
     if (info->si_signo != SIGSEGV || info->si_code != SEGV_ACCERR)
         return NULL;
-    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, true, was_guard));
-    if (!*was_guard)
+    if (!rrs_space_is_guarded(task->space, address))
         return NULL;
+    RRS_TRY(rrs_own_traps_undo(session, task));
+    RRS_TRY(rrs_space_unguard(session, task, address, address + 1, true, was_guard));
     session->counters.guard_faults++;
     struct rrs_insn insn;
     bool any, faulted;
@@ -240,6 +250,7 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
         RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
     if (was_guard)
         return NULL;
+    task->trap_is_ours = false;
     bool calls_made;
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
     if (calls_made) /* they used up the signal's own stop */
@@ -252,11 +263,15 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
                                         const siginfo_t *info, const struct user_regs_struct *regs)
 {
     enum disposition disposition = disposition_of(task, info->si_signo);
-    if (disposition == IGNORED) /* the kernel makes the interrupted call again by itself */
+    struct user_regs_struct app = *regs;
+    bool again;
+    if (disposition == IGNORED) { /* where it need not, the kernel makes the call again by itself */
+        RRS_TRY(rrs_cut_call_again(session, task, &app, true, &again));
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    }
     if (disposition == STOPS)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, info->si_signo);
-    struct user_regs_struct app = *regs;
+    rrs_cut_call_finish(task, &app);
     app.rip = task->call_regs.rip;
     app.rcx = app.rip;
     app.r11 = app.eflags;

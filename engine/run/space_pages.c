@@ -142,6 +142,12 @@ void rrs_space_drop_blocks(struct rrs_session *session, struct rrs_address_space
     }
 }
 
+bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address)
+{
+    const struct rrs_code_page *page = find_page(space, address & ~(rrs_addr)(PAGE - 1));
+    return page && page->guarded;
+}
+
 struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task *task,
                                     rrs_addr start, rrs_addr end, bool faulted, bool *any)
 {
@@ -163,12 +169,6 @@ struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task
                                    RRS_ARGUMENTS(address, PAGE, PROT_READ | PROT_WRITE), NULL));
     }
     return NULL;
-}
-
-bool rrs_space_is_guarded(const struct rrs_address_space *space, rrs_addr address)
-{
-    const struct rrs_code_page *page = find_page(space, address & ~(rrs_addr)(PAGE - 1));
-    return page && page->guarded;
 }
 
 void rrs_space_contents_gone(struct rrs_session *session, struct rrs_address_space *space,

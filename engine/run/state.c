@@ -2,6 +2,7 @@
 /* Crossing between app state and shadow state. */
 #include "engine/run/state.h"
 
+#include "engine/run/own_traps.h"
 #include "engine/run/remote.h"
 
 #include <signal.h>
@@ -64,13 +65,16 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
         return true;
     }
     struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    bool just_behind = !block; /* a trap (int 4, single step) by the last instruction of a block */
+    if (just_behind)
+        block = rrs_code_cache_block_of_shadow(cache, at - 1);
     if (!block)
         return false;
     rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
                  &state);
     *tick_pending = block->ticks && at - block->shadow >= block->pending_from;
     take_back(task->space->table->cells, state, regs);
-    regs->rip = attachment->base + block->app + app_offset;
+    regs->rip = attachment->base + block->app + (just_behind ? block->app_bytes : app_offset);
     rrs_state_clear_dead_flags(session, task, attachment, regs);
     return true;
 }
@@ -166,6 +170,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     if (shadow)
         regs.rip = shadow;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
+    if (task->space->guarded_count)
+        RRS_TRY(rrs_own_traps_expect(task));
     rrs_clock_arm(&session->clock, session->slice_left);
     return rrs_task_resume_raw(session, task, PTRACE_CONT);
 }

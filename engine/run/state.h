@@ -62,6 +62,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_handle_call_exit(struct rrs_session *sessio
 /** Whether the code that runs raised it; an interval timer's has a positive si_code, too. */
 bool rrs_signal_is_raised(const siginfo_t *info);
 
+/** Whether the process neither handles `signal` nor is stopped or ended by it. */
+bool rrs_signal_is_ignored(const struct rrs_task *task, int signal);
+
 /** A signal-delivery stop. */
 RRS_MUST_CHECK struct rrs_error *rrs_handle_signal(struct rrs_session *session,
                                                    struct rrs_task *task);

@@ -19,6 +19,7 @@ struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid)
 {
     struct rrs_task *task = calloc(1, sizeof *task);
     assert(task && "out of memory for a task");
+    task->session = session;
     task->tid = tid;
     task->held_end = &task->held;
     struct rrs_task **link = &session->tasks; /* at the end: tasks take turns in this order */
@@ -47,6 +48,7 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
         session->runner = NULL;
     if (session->last_runner == task)
         session->last_runner = NULL;
+    session->reported_count -= task->reported;
     while (task->held)
         drop_held(task, &task->held);
     rrs_virtual_deinit(&task->virtual);

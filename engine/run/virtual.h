@@ -51,8 +51,8 @@ void rrs_virtual_inherit(struct rrs_virtual *virtual, const struct rrs_virtual *
 void rrs_virtual_deinit(struct rrs_virtual *virtual);
 
 /*
- * One function for each VIRTUAL row of classes.def. The task stands at the call's seccomp stop with
- * `regs`, and task->at_call is set: a call may be injected if an answer is given.
+ * One function for each VIRTUAL and EXEC row of classes.def. The task stands at the call's seccomp
+ * stop with `regs`, and task->at_call is set: a call may be injected if an answer is given.
  */
 #define RRS_VIRTUAL_CALLS(X) \
     X(prctl)                 \
@@ -60,7 +60,9 @@ void rrs_virtual_deinit(struct rrs_virtual *virtual);
     X(ptrace)                \
     X(personality)           \
     X(sched_getaffinity)     \
-    X(sched_setaffinity)
+    X(sched_setaffinity)     \
+    X(execve)                \
+    X(execveat)
 
 #define X(name)                                                                                  \
     RRS_MUST_CHECK struct rrs_error *rrs_virtual_##name(                                         \

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
-static bool parse(const char *line, struct rrs_mapping *mapping)
+bool rrs_maps_parse(const char *line, struct rrs_mapping *mapping)
 {
     char prot[5];
     unsigned major_number, minor_number;
@@ -30,13 +30,20 @@ struct rrs_error *rrs_maps_visit(pid_t pid, bool (*visit)(void *, const struct r
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", pid);
+    return rrs_maps_visit_file(path, visit, context);
+}
+
+struct rrs_error *rrs_maps_visit_file(const char *path,
+                                      bool (*visit)(void *, const struct rrs_mapping *),
+                                      void *context)
+{
     _cleanup_fclose_ FILE *file = fopen(path, "re");
     if (!file)
         return rrs_error_os(errno, path, "cannot open");
     char line[PATH_MAX + 128];
     struct rrs_mapping mapping;
     while (fgets(line, sizeof line, file))
-        if (parse(line, &mapping) && !visit(context, &mapping))
+        if (rrs_maps_parse(line, &mapping) && !visit(context, &mapping))
             break;
     return NULL;
 }

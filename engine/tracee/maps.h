@@ -17,9 +17,16 @@ struct rrs_mapping {
     char path[PATH_MAX];    /* "" if there is none */
 };
 
+/** Takes a line of such a file apart; false if it is none. */
+bool rrs_maps_parse(const char *line, struct rrs_mapping *mapping);
+
 /** Calls `visit` for each mapping in ascending order until it returns false. */
 RRS_MUST_CHECK struct rrs_error *rrs_maps_visit(pid_t pid,
                                                 bool (*visit)(void *, const struct rrs_mapping *),
                                                 void *context);
+
+/** The same for the file `path`. */
+RRS_MUST_CHECK struct rrs_error *rrs_maps_visit_file(
+    const char *path, bool (*visit)(void *, const struct rrs_mapping *), void *context);
 
 #endif

@@ -6,7 +6,8 @@
 
 A missing program: 127 and "No such file or directory"; a file without permission, of another CPU or of no
 known format: 126, or 127, as sh would; a 32-bit x86 program: refused by name. Each leaves one line on stderr that
-begins with "rrsoft:" and names the program.
+begins with "rrsoft:" and names the program. Deep in a process tree such a program fails or dies, and the rest goes on;
+a text without #! is run by /bin/sh.
 """
 import os
 import shlex
@@ -64,10 +65,41 @@ def check(mode, path, codes, words):
     return False
 
 
+def trees(directory):
+    """(script for sh, its standard output, what stderr must say)"""
+    for name in ["bits-32", "other-cpu"]:
+        yield f"{directory}/{name}; echo $?; echo on", "126\non\n", name
+        yield f"cd {directory} && ./{name}; echo $?", "126\n", name
+    script = write(directory, "by-32", f"#!{directory}/bits-32\n".encode(), 0o755)
+    yield f"{script} & wait $!; [ $? -ge 126 ] && echo refused", "refused\n", "bits-32"
+    text = write(directory, "text", b"echo $#:$2\n", 0o755)
+    yield f"{text} one two", "2:two\n", ""
+
+
+def check_tree(mode, script, output, words):
+    result = subprocess.run(mode + ["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, timeout=30, text=True, errors="replace")
+    if result.stdout == output and words in result.stderr:
+        return True
+    print(f"sh -c '{script}': printed {result.stdout!r}, expected {output!r}; stderr:\n{result.stderr}")
+    return False
+
+
+def check_text(mode, directory):
+    result = subprocess.run(mode + [os.path.join(directory, "text"), "one", "two"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    if result.stdout == b"2:two\n" and result.returncode == 0:
+        return True
+    print(f"a text: status {result.returncode}, printed {result.stdout!r}")
+    return False
+
+
 def main():
     mode = shlex.split(sys.argv[1])
     with tempfile.TemporaryDirectory() as directory:
         right = [check(mode, *case) for case in cases(directory)]
+        right += [check_tree(mode, *case) for case in trees(directory)]
+        right.append(check_text(mode, directory))
     return 0 if all(right) else 1
 
 

@@ -11,6 +11,7 @@ guest(signal_flags_in_frame)
 guest(signal_frame_holds_vector_state)
 guest(signal_frame_made_by_program)
 guest(signal_handler_sees_program_pc)
+guest(signal_ignored_from_timer LIBS rt)
 guest(signal_ignored_over_blocking_calls LIBS rt TIMEOUT 120)
 guest(signal_jump_to_nowhere)
 guest(signal_longjmp_out_of_handler)
@@ -97,14 +98,17 @@ rrs_guest_tests(goroutines_collect_garbage
                 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/goroutines_collect_garbage.go GO TIMEOUT 120)
 
 # --- the program's view of itself
+guest(affinity_is_the_programs)
 guest(descriptors_used_up)
 guest(exec_in_changed_root LFLAGS -static)
 guest(exec_in_new_pid_namespace)
 guest(exec_without_privileges)
 guest(memory_grows_and_moves)
 guest(memory_map_shows_program_only)
+guest(proc_files_opened_every_way)
 guest(process_controls_itself)
 guest(reads_its_own_code)
+guest(seccomp_filters)
 
 # --- other ways to link the same programs
 set(freestanding -ffreestanding -fno-stack-protector -fno-pie)

@@ -31,7 +31,6 @@ static pid_t start(void (*body)(void))
 
 static void spin(void)
 {
-    signal(SIGCONT, on_continue);
     while (!continued)
         counter++;
 }
@@ -85,7 +84,9 @@ int main(void)
     expect_exit(child);
     puts("stops itself");
 
+    signal(SIGCONT, on_continue); /* the child must not be late with it */
     child = start(spin);
+    signal(SIGCONT, SIG_DFL);
     usleep(3000);
     CHECK(!kill(child, SIGSTOP));
     expect_stopped(child, SIGSTOP);

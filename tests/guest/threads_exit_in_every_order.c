@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -167,6 +168,17 @@ static void main_spins_thread_exits(void)
     start(exit_group_7);
     spin(NULL);
 }
+/* The end of main's thread is not reported before the others' are looked at. */
+static void main_maps_thread_exits(void)
+{
+    running = 2;
+    start(sleeper);
+    start(exit_group_7);
+    for (;;) {
+        void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(page != MAP_FAILED && !munmap(page, 4096));
+    }
+}
 
 static const struct {
     const char *name;
@@ -184,6 +196,7 @@ static const struct {
     {"a thread faults", thread_faults, SIGILL},
     {"a thread kills", thread_kills, SIGKILL},
     {"main spins, a thread exits", main_spins_thread_exits, 7 << 8},
+    {"main maps, a thread exits", main_maps_thread_exits, 7 << 8},
 };
 
 int main(int argc, char **argv)

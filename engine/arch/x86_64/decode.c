@@ -10,6 +10,7 @@
 struct rrs_decoder {
     ZydisDecoder zydis;
     bool has_rtm;
+    bool obeys_66; /* an operand-size prefix cuts the target of a near branch to 16 bits */
 };
 
 static bool cpu_is_amd(void)
@@ -31,7 +32,8 @@ struct rrs_decoder *rrs_decoder_create(void)
         return NULL;
     ZydisDecoderInit(&decoder->zydis, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     /* An operand-size prefix on a near branch is ignored by Intel and obeyed by AMD. */
-    ZydisDecoderEnableMode(&decoder->zydis, ZYDIS_DECODER_MODE_AMD_BRANCHES, cpu_is_amd());
+    decoder->obeys_66 = cpu_is_amd();
+    ZydisDecoderEnableMode(&decoder->zydis, ZYDIS_DECODER_MODE_AMD_BRANCHES, decoder->obeys_66);
     decoder->has_rtm = cpu_has_rtm();
     return decoder;
 }
@@ -157,8 +159,6 @@ static enum rrs_insn_kind branch_kind(const ZydisDecodedInstruction *z)
     bool direct = z->raw.imm[0].is_relative;
     if (z->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
         return RRS_INSN_REFUSED;
-    if (z->operand_width == 16 && direct)
-        return RRS_INSN_REFUSED; /* obeyed by this CPU: the target is cut to 16 bits */
     switch (z->meta.category) {
     case ZYDIS_CATEGORY_CALL:
         return direct ? RRS_INSN_CALL : RRS_INSN_CALL_INDIRECT;
@@ -169,9 +169,31 @@ static enum rrs_insn_kind branch_kind(const ZydisDecodedInstruction *z)
     }
 }
 
+static bool is_near_branch(const ZydisDecodedInstruction *z)
+{
+    switch (z->meta.category) {
+    case ZYDIS_CATEGORY_COND_BR:
+    case ZYDIS_CATEGORY_CALL:
+    case ZYDIS_CATEGORY_UNCOND_BR:
+    case ZYDIS_CATEGORY_RET:
+        return z->mnemonic != ZYDIS_MNEMONIC_XBEGIN;
+    default:
+        return false;
+    }
+}
+
+/* Zydis gives most of these the width of 64 bits: the prefixes have to say it. */
+static bool is_cut_to_16_bits(const struct rrs_decoder *decoder, const ZydisDecodedInstruction *z)
+{
+    return decoder->obeys_66 && is_near_branch(z) &&
+           (z->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) && !z->raw.rex.W;
+}
+
 static enum rrs_insn_kind kind_of(const struct rrs_decoder *decoder,
                                   const ZydisDecodedInstruction *z)
 {
+    if (is_cut_to_16_bits(decoder, z))
+        return RRS_INSN_REFUSED;
     switch (z->mnemonic) {
     case ZYDIS_MNEMONIC_LOOP:
     case ZYDIS_MNEMONIC_LOOPE:
@@ -202,7 +224,7 @@ static enum rrs_insn_kind kind_of(const struct rrs_decoder *decoder,
         return RRS_INSN_TRAPPED;
     switch (z->meta.category) {
     case ZYDIS_CATEGORY_COND_BR:
-        return z->operand_width == 16 ? RRS_INSN_REFUSED : RRS_INSN_JCC;
+        return RRS_INSN_JCC;
     case ZYDIS_CATEGORY_CALL:
     case ZYDIS_CATEGORY_UNCOND_BR:
     case ZYDIS_CATEGORY_RET:

@@ -110,9 +110,10 @@ static struct prefixes scan_prefixes(const struct rrs_insn *insn,
     struct prefixes found = {0};
     for (int i = 0; i < insn->opcode_offset; i++) {
         uint8_t byte = insn->bytes[i];
-        if ((byte & 0xf0) == 0x40)
-            found.rex = byte;
-        else if (byte == 0x64)
+        bool is_rex = (byte & 0xf0) == 0x40;
+        if (is_rex || byte != 0x0f)
+            found.rex = is_rex ? byte : 0; /* none if another prefix follows it */
+        if (byte == 0x64)
             found.segment_base = regs->fs_base;
         else if (byte == 0x65)
             found.segment_base = regs->gs_base;

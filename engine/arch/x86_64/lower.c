@@ -417,9 +417,12 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
     struct rrs_insn load = {.disp = insn->disp};
     for (int i = 0; i < insn->opcode_offset; i++) {
         uint8_t prefix = insn->bytes[i];
-        if ((prefix & 0xf0) == 0x40)
+        if ((prefix & 0xf0) == 0x40) {
             rex |= prefix & 3; /* REX.X, REX.B */
-        else if (prefix == 0x64 || prefix == 0x65 || prefix == 0x67)
+            continue;
+        }
+        rex = 0x48; /* a REX before another prefix means nothing: SDM vol. 2 §2.2.1 */
+        if (prefix == 0x64 || prefix == 0x65 || prefix == 0x67)
             load.bytes[load.length++] = prefix;
     }
     load.bytes[load.length++] = rex;
