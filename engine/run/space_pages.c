@@ -131,7 +131,8 @@ void rrs_space_drop_blocks(struct rrs_session *session, struct rrs_address_space
 {
     for (uint32_t i = 0; i < space->attachment_count; i++) {
         struct rrs_attachment *attachment = &space->attachments[i];
-        if (!attachment->module->private || attachment->start >= end || attachment->end <= start)
+        if (!attachment->module->private || attachment->retired || attachment->start >= end ||
+            attachment->end <= start)
             continue;
         rrs_addr from = start > attachment->start ? start : attachment->start;
         rrs_addr to = end < attachment->end ? end : attachment->end;
