@@ -125,6 +125,19 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
     return NULL;
 }
 
+/* A fork left the caches of the parent mapped. */
+static struct rrs_error *unmap_leftovers(struct rrs_session *session, struct rrs_task *task)
+{
+    struct rrs_address_space *space = task->space;
+    space->leftovers = false;
+    for (uint32_t i = 0; i < space->attachment_count;)
+        if (space->attachments[i].retired && space->attachments[i].module->private)
+            RRS_TRY(rrs_space_detach(session, task, i));
+        else
+            i++;
+    return NULL;
+}
+
 struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
                                   rrs_addr app_pc, bool indirect, rrs_addr *shadow)
 {
@@ -135,6 +148,8 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
         return NULL;
     if (!task->space->table_mapped)
         RRS_TRY(map_table(session, task));
+    if (task->space->leftovers)
+        RRS_TRY(unmap_leftovers(session, task));
     RRS_TRY(rrs_space_attach(session, task, region, app_pc, &attachment));
     struct rrs_code_cache *cache = &attachment->module->cache;
     int64_t app = (int64_t)(app_pc - attachment->base);
@@ -383,16 +398,18 @@ static void *copy_array(const void *array, uint32_t count, size_t element_bytes)
     return copy;
 }
 
-/* Anonymous code may become different in parent and child: the child starts without its caches. */
-static bool drop_private_attachments(struct rrs_address_space *space)
+/*
+ * Anonymous code may become different in parent and child: the child starts without its caches.
+ * They are still mapped in it.
+ */
+static bool leave_private_caches(struct rrs_address_space *space)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < space->attachment_count; i++)
-        if (!space->attachments[i].module->private)
-            space->attachments[kept++] = space->attachments[i];
-    bool dropped = kept != space->attachment_count;
-    space->attachment_count = kept;
-    return dropped;
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        if (attachment->module->private)
+            space->leftovers = attachment->retired = true;
+    }
+    return space->leftovers;
 }
 
 struct rrs_error *rrs_space_fork(struct rrs_session *session,
@@ -412,7 +429,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
     space->attachment_room = parent->attachment_count;
     space->pages = copy_array(parent->pages, parent->page_count, sizeof *parent->pages);
     space->page_room = parent->page_count;
-    bool own_table = drop_private_attachments(space);
+    bool own_table = leave_private_caches(space);
     for (uint32_t i = 0; i < space->attachment_count; i++)
         space->attachments[i].module->references++;
     space->table->references++;

@@ -62,6 +62,7 @@ struct rrs_address_space {
     uint32_t runtime;    /* runtime base */
     rrs_addr call_insn;  /* a traced system call instruction for injected calls */
     struct rrs_lookup_table *table;
+    bool leftovers;    /* attachments that a fork left are to be unmapped */
     bool table_mapped; /* the task's memory shows `table`; else it is mapped at the next entry */
     struct rrs_region *regions; /* ascending, disjoint */
     uint32_t region_count, region_room;

@@ -307,6 +307,7 @@ static int output_arguments(int number)
     case SYS_tgkill:
     case SYS_kill:
     case SYS_sched_yield:
+    case SYS_rt_sigreturn:
         return 0;
     case SYS_futex:
     case SYS_time:
@@ -328,6 +329,8 @@ static int output_arguments(int number)
     case SYS_getrandom:
     case SYS_getdents64:
     case SYS_fcntl:
+    case SYS_rt_sigprocmask:
+    case SYS_rt_sigaction:
         return 3;
     default:
         return 6;

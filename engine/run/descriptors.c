@@ -57,7 +57,7 @@ struct parcel {
     uint64_t byte;
     struct iovec data;
     struct msghdr message;
-    struct cmsghdr head;
+    uint64_t head[2]; /* struct cmsghdr */
     int32_t fd, padding;
 };
 _Static_assert(sizeof(struct parcel) <= RRS_GIVE_SCRATCH_BYTES, "scratch memory is too small");
@@ -122,11 +122,18 @@ static struct rrs_error *send_by_socket(struct rrs_session *session, struct rrs_
         return rrs_error_os(errno, NULL, "taking a socket of task %d", task->tid);
     if (!send_file(socket, fd))
         return rrs_error_os(errno, NULL, "sending the shared memory to task %d", task->tid);
-    RRS_TRY(receive_file(session, task, pair[1], scratch, in_task));
-    for (int i = 0; i < 2; i++)
-        RRS_TRY(rrs_remote_call_ok(session, task, "closing a socket", SYS_close,
-                                   RRS_ARGUMENTS((uint64_t)pair[i]), NULL));
-    return NULL;
+    struct rrs_error *error = receive_file(session, task, pair[1], scratch, in_task);
+    if (error && error->os_errno != EMFILE)
+        return error;
+    for (int i = 0; i < 2; i++) {
+        struct rrs_error *unclosed = rrs_remote_call_ok(
+            session, task, "closing a socket", SYS_close, RRS_ARGUMENTS((uint64_t)pair[i]), NULL);
+        if (unclosed) {
+            rrs_error_destroy(error);
+            return unclosed;
+        }
+    }
+    return error;
 }
 
 /* --- either --- */
@@ -144,27 +151,40 @@ static struct rrs_error *give(struct rrs_session *session, struct rrs_task *task
     return NULL;
 }
 
-/* The program may have used up its descriptors: the limit is lifted for a moment. */
-static bool lift_limit(pid_t tid, struct rlimit *before)
+/* By the task itself: the tracer may not be allowed to where credentials differ. */
+static struct rrs_error *exchange_limit(struct rrs_session *session, struct rrs_task *task,
+                                        rrs_addr scratch, const struct rlimit *limit,
+                                        struct rlimit *before)
+{
+    enum { BEFORE_AT = sizeof *limit };
+    if (limit)
+        RRS_TRY(rrs_tracee_write(task->tid, scratch, limit, sizeof *limit));
+    RRS_TRY(rrs_remote_call_ok(
+        session, task, "lifting the limit of descriptors", SYS_prlimit64,
+        RRS_ARGUMENTS(0, RLIMIT_NOFILE, limit ? scratch : 0, scratch + BEFORE_AT), NULL));
+    return rrs_tracee_read_all(task->tid, scratch + BEFORE_AT, before, sizeof *before);
+}
+
+static struct rrs_error *give_beyond_limit(struct rrs_session *session, struct rrs_task *task,
+                                           int fd, int access, rrs_addr scratch, int64_t *in_task)
 {
     enum { MORE = 16 };
-    if (prlimit(tid, RLIMIT_NOFILE, NULL, before) < 0)
-        return false;
-    struct rlimit more = {before->rlim_cur + MORE, before->rlim_max};
+    struct rlimit before, now;
+    RRS_TRY(exchange_limit(session, task, scratch, NULL, &before));
+    struct rlimit more = {before.rlim_cur + MORE, before.rlim_max};
     if (more.rlim_max < more.rlim_cur)
         more.rlim_max = more.rlim_cur;
-    return prlimit(tid, RLIMIT_NOFILE, &more, NULL) == 0;
+    RRS_TRY(exchange_limit(session, task, scratch, &more, &now));
+    RRS_TRY(give(session, task, fd, access, scratch, in_task));
+    return exchange_limit(session, task, scratch, &before, &now);
 }
 
 struct rrs_error *rrs_give_descriptor(struct rrs_session *session, struct rrs_task *task, int fd,
                                       int access, rrs_addr scratch, int64_t *in_task)
 {
-    struct rlimit before;
     struct rrs_error *error = give(session, task, fd, access, scratch, in_task);
-    if (!error || error->os_errno != EMFILE || !lift_limit(task->tid, &before))
+    if (!error || error->os_errno != EMFILE)
         return error;
     rrs_error_destroy(error);
-    error = give(session, task, fd, access, scratch, in_task);
-    prlimit(task->tid, RLIMIT_NOFILE, &before, NULL);
-    return error;
+    return give_beyond_limit(session, task, fd, access, scratch, in_task);
 }

@@ -170,5 +170,11 @@ struct rrs_error *rrs_proc_view_exchange(struct rrs_session *session, struct rrs
     _cleanup_close_ int file = make_file(view->name, text, size);
     if (file < 0)
         return rrs_error_os(errno, NULL, "making a file in the place of %s", path);
-    return put_in_place(session, task, file, fd, flags & O_CLOEXEC);
+    error = put_in_place(session, task, file, fd, flags & O_CLOEXEC);
+    if (!error || error->code != RRS_ERROR_OS)
+        return error;
+    rrs_session_warn(session, "task %d: %s could not be exchanged and shows the engine: %s",
+                     task->tid, path, error->message);
+    rrs_error_destroy(error);
+    return NULL;
 }

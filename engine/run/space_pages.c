@@ -69,6 +69,8 @@ void rrs_space_forget_pages(struct rrs_address_space *space, rrs_addr start, rrs
     uint32_t from = first_page(space, start), to = first_page(space, end);
     for (uint32_t i = from; i < to; i++)
         space->guarded_count -= space->pages[i].guarded;
+    if (from == to)
+        return; /* there may be no array */
     memmove(&space->pages[from], &space->pages[to],
             (space->page_count - to) * sizeof *space->pages);
     space->page_count -= to - from;
@@ -129,7 +131,8 @@ void rrs_space_drop_blocks(struct rrs_session *session, struct rrs_address_space
 {
     for (uint32_t i = 0; i < space->attachment_count; i++) {
         struct rrs_attachment *attachment = &space->attachments[i];
-        if (!attachment->module->private || attachment->start >= end || attachment->end <= start)
+        if (!attachment->module->private || attachment->retired || attachment->start >= end ||
+            attachment->end <= start)
             continue;
         rrs_addr from = start > attachment->start ? start : attachment->start;
         rrs_addr to = end < attachment->end ? end : attachment->end;

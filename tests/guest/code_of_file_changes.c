@@ -6,6 +6,8 @@
 
 #include "tests/guest/jit.h"
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -177,9 +179,38 @@ static void child_patched(void)
     puts("child patched");
 }
 
+static sigjmp_buf out;
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    siglongjmp(out, signal_number == SIGBUS && info->si_code == BUS_ADRERR ? 1 : 2);
+}
+
+/* The file is cut short: its code is gone, though it stays mapped. */
+static void cut_short(void)
+{
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    CHECK(!sigaction(SIGBUS, &action, NULL) && !sigaction(SIGSEGV, &action, NULL));
+    int file = fresh_file();
+    unsigned char *code = map(MAP_PRIVATE, file);
+    expect(code, 100);
+    CHECK(!ftruncate(file, JIT_PAGE_BYTES));
+    int reached = sigsetjmp(out, 1);
+    if (!reached)
+        jit_call(code + JIT_PAGE_BYTES);
+    CHECK_EQUAL(reached, 1);
+    CHECK_EQUAL(jit_call(code), 100);
+    write_code(file, 700);
+    expect(code, 700);
+    close(file);
+    CHECK(!unlink(path));
+    puts("cut short");
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    cut_short();
     opened_before();
     opened_after();
     written_by_child();

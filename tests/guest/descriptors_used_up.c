@@ -18,6 +18,17 @@ static int run_new_code(int value)
     return result;
 }
 
+static void run_in_child(int value)
+{
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (!child)
+        _exit(run_new_code(value));
+    int word;
+    CHECK_EQUAL(waitpid(child, &word, 0), child);
+    CHECK_EQUAL(WEXITSTATUS(word), value);
+}
+
 int main(void)
 {
     struct rlimit limit, now;
@@ -28,14 +39,12 @@ int main(void)
         ;
     CHECK_EQUAL(errno, EMFILE);
     CHECK_EQUAL(run_new_code(42), 42);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (!child)
-        _exit(run_new_code(43));
-    int word;
-    CHECK_EQUAL(waitpid(child, &word, 0), child);
-    CHECK_EQUAL(WEXITSTATUS(word), 43);
+    run_in_child(43);
     CHECK(!getrlimit(RLIMIT_NOFILE, &now) && now.rlim_cur == 64 && now.rlim_max == limit.rlim_max);
+    CHECK_EQUAL(dup(0), -1);
+    if (getuid() == 0)
+        CHECK(!setresuid(65534, 65534, 65534));
+    run_in_child(44);
     CHECK_EQUAL(dup(0), -1);
     puts("used up");
     return 0;

@@ -167,6 +167,8 @@ static void put_memory(struct builder *b, int reg)
         add_word(b, address, b->target);
     uint64_t wrapped = wrap(b, address);
     uint32_t roll = random_below(b->r, 100);
+    if (b->row->flags & ROW_RIP)
+        roll = 0;
     if (roll < (b->calm ? 50 : 30) && put_rip_relative(b, reg, wrapped))
         return;
     if (b->calm && b->rex_at < 0 && put_rip_relative(b, reg, wrapped))
@@ -268,7 +270,10 @@ static void put_vex3(struct builder *b, const char *word)
     put(b, (uint8_t)((b->rex_r ? 0 : 0x80) | (b->rex_x ? 0 : 0x40) | (b->rex_b ? 0 : 0x20) |
                      (word[3] - '0')));
     int length = general && random_percent(b->r, 97) ? 0 : (int)random_below(b->r, 2);
+    static const int lent[] = {3, 6, 7}; /* what shadow code may borrow: rbx, rsi, rdi */
     int second = vvvv(b);
+    if (general && random_percent(b->r, 40))
+        second = 15 - lent[random_below(b->r, 3)];
     if (general)
         use_register(b, 15 - second);
     put(b, (uint8_t)(wide << 7 | second << 3 | length << 2 | (word[5] - '0')));

@@ -29,6 +29,7 @@ enum row_flags {
     ROW_STRING = 1 << 8,      /* rsi, rdi and rcx suit it */
     ROW_LOAD_FLAGS = 1 << 9,  /* the stack's top suits popf */
     ROW_BIT_MEMORY = 1 << 10, /* the register operand moves the address */
+    ROW_RIP = 1 << 11,        /* its memory operand is RIP-relative */
 };
 
 struct row {
