@@ -246,6 +246,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     rrs_addr shadow_pc = regs->rip;
     if (natural) {
         regs->rip = task->natural_pc;
+        if ((rrs_addr)(uintptr_t)info->si_addr == RRS_NOWHERE)
+            info->si_addr = (void *)(uintptr_t)task->natural_pc;
         name_missing_file_page(task, info);
     } else if (shadow_pc == 0) {
         rrs_state_behind_lookup(task, regs); /* a free table entry matches app PC 0 */

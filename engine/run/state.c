@@ -157,6 +157,17 @@ void rrs_task_ready_safely(struct rrs_session *session, struct rrs_task *task,
     task->at_safe_point = true;
 }
 
+/*
+ * The engine's own code is none of the program's: who jumps there is sent to where there is nothing
+ * at all.
+ */
+static rrs_addr natural_place(struct rrs_address_space *space, rrs_addr app_pc)
+{
+    bool ours = app_pc - space->runtime < RRS_RUNTIME_BYTES ||
+                rrs_space_attachment_of_shadow(space, app_pc);
+    return ours ? RRS_NOWHERE : app_pc;
+}
+
 struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task, bool indirect)
 {
     if (task->held && task->at_safe_point) {
@@ -178,8 +189,7 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
     task->natural = !shadow;
     task->natural_pc = regs.rip;
     task->at_call = false;
-    if (shadow)
-        regs.rip = shadow;
+    regs.rip = shadow ? shadow : natural_place(task->space, regs.rip);
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
     if (task->space->guarded_count)
         RRS_TRY(rrs_own_traps_expect(task));

@@ -19,6 +19,9 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
  */
 RRS_MUST_CHECK struct rrs_error *rrs_state_rewind_site(struct rrs_task *task);
 
+/* An address where no program has code; a fault there is reported as one at the app PC. */
+enum { RRS_NOWHERE = 16 };
+
 /** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs);

@@ -288,7 +288,7 @@ static uint64_t next_match(const struct model *model, const struct rrs_event_fil
         number += up ? 1 : UINT64_MAX;
     while (number >= 1 && number <= model->n_events &&
            !matches(filter, &model->events[number - 1]));
-    return number;
+    return number > model->n_events ? model->n_events + 1 : number; /* a seek may go far beyond */
 }
 
 static uint64_t first_with_tick(const struct model *model, uint64_t tick)
