@@ -169,7 +169,7 @@ static struct rrs_error *handle_refused(struct exit_context *x)
     rrs_addr pc = x->attachment->base + (uint64_t)x->exit.app;
     rrs_session_settle(x->session, false);
     rrs_session_warn(x->session,
-                     "task %d: the instruction at %#lx (a far transfer, int 0x80 or sysenter) is "
+                     "task %d: the instruction at %#lx (a far or 16-bit transfer, int 0x80 or sysenter) is "
                      "not supported; it gets SIGILL",
                      x->task->tid, (unsigned long)pc);
     x->regs.rip = pc;
