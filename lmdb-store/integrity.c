@@ -169,10 +169,12 @@ static struct rrs_error *check_transactions(const struct rrs_integrity_walk *wal
 {
     uint64_t even = metas->decoded[0].transaction;
     uint64_t odd = metas->decoded[1].transaction;
-    /* Both 0: only where nothing was ever committed, so that neither page leads anywhere. */
-    bool fresh = even == 0 && odd == 0 && metas->decoded[0].main.depth == 0 &&
-                 metas->decoded[1].main.depth == 0 && metas->decoded[0].free_list.depth == 0 &&
-                 metas->decoded[1].free_list.depth == 0;
+    bool fresh = even == 0 && odd == 0;
+    /* Transaction 0 is that of a file in which nothing was committed: its page leads nowhere. */
+    for (uint64_t i = 0; i < 2; i++)
+        if (metas->decoded[i].transaction == 0 &&
+            (metas->decoded[i].main.depth || metas->decoded[i].free_list.depth))
+            return rrs_integrity_damage(walk, i, "transaction 0 with data in it");
     bool neighbours = even % 2 == 0 && odd % 2 == 1 && (odd - even == 1 || even - odd == 1);
     if (fresh || neighbours)
         return NULL;
