@@ -351,3 +351,14 @@ void rrs_item_apply_regs(const struct rrs_item *item, struct user_regs_struct *r
             words[i] = values[i];
     memcpy(regs, words, sizeof words);
 }
+
+struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
+                                                int64_t result)
+{
+    struct user_regs_struct regs = *call_regs;
+    regs.rax = (uint64_t)result;
+    regs.rcx = regs.rip;
+    regs.r11 = regs.eflags;
+    regs.orig_rax = (uint64_t)-1;
+    return regs;
+}

@@ -139,6 +139,13 @@ bool rrs_item_next(struct rrs_item_reader *reader, struct rrs_item *item);
 /** The first item of a kind; false if there is none. */
 bool rrs_item_find(const void *bytes, size_t size, enum rrs_item_kind kind, struct rrs_item *item);
 
+/**
+ * What is expected of the registers behind a system call: `call_regs` are those at its stop, with
+ * rip behind the instruction. A REGS item says what is otherwise.
+ */
+struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
+                                                int64_t result);
+
 /** Puts the registers of a REGS item into `regs`; the others stay. */
 void rrs_item_apply_regs(const struct rrs_item *item, struct user_regs_struct *regs);
 

@@ -6,17 +6,6 @@
 
 #include <sys/syscall.h>
 
-struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
-                                                int64_t result)
-{
-    struct user_regs_struct regs = *call_regs;
-    regs.rax = (uint64_t)result;
-    regs.rcx = regs.rip;
-    regs.r11 = regs.eflags;
-    regs.orig_rax = (uint64_t)-1;
-    return regs;
-}
-
 static void put_call(struct rrs_body *body, const struct rrs_task *task)
 {
     const struct user_regs_struct *r = &task->call_regs;

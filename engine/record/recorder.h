@@ -73,8 +73,4 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task);
 struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
                                        const struct user_regs_struct *after);
 
-/** What task->call_regs and `result` alone say about the registers behind a call. */
-struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
-                                                int64_t result);
-
 #endif

@@ -156,6 +156,11 @@ struct rrs_task_report {
     uint64_t ticks;
 };
 
+/* Addresses that no code cache may take. */
+struct rrs_avoided_range {
+    rrs_addr start, end; /* end is exclusive */
+};
+
 struct rrs_session {
     struct rrs_session_options options;
     struct rrs_counters counters;
@@ -175,10 +180,13 @@ struct rrs_session {
     uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
-    bool writes_memory;                  /* a /proc/PID/mem was opened for writing */
-    bool started;                        /* the program's first execve succeeded */
-    const struct rrs_observer *observer; /* NULL: nobody looks on */
-    const struct rrs_oracle *oracle;     /* NULL: the machine answers */
+    bool writes_memory;                      /* a /proc/PID/mem was opened for writing */
+    bool started;                            /* the program's first execve succeeded */
+    const struct rrs_observer *observer;     /* NULL: nobody looks on */
+    const struct rrs_oracle *oracle;         /* NULL: the machine answers */
+    const struct rrs_avoided_range *avoided; /* ascending, disjoint */
+    size_t avoided_count;
+    bool pool_inherited; /* every task has the pool's descriptor, under the tracer's number */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };
