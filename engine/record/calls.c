@@ -18,10 +18,7 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     put_call(&recorder->body, task);
-    struct rrs_body swap = recorder->opened_body;
-    recorder->opened_body = recorder->body;
-    recorder->body = swap;
-    recorder->opened = task;
+    rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/events/body.h"
 #include "engine/run/session.h"
+#include "lmdb-store/event.h"
 #include "lmdb-store/trace_writer.h"
 
 struct rrs_recorded_files;
@@ -21,6 +22,7 @@ struct rrs_recorder {
     struct rrs_recorded_files *files;
     struct rrs_body body;    /* of the event that is being made */
     struct rrs_task *opened; /* whose call's beginning is held back */
+    struct rrs_event opened_event;
     struct rrs_body opened_body;
     uint64_t next_identity; /* of shared mappings */
     uint64_t events;
@@ -43,6 +45,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorde
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_end(struct rrs_recorder *recorder,
                                                   const struct rrs_task *task,
                                                   enum rrs_event_kind kind);
+
+/** Makes what was begun the beginning of the task's call, and holds it back. */
+void rrs_recorder_hold_back(struct rrs_recorder *recorder, struct rrs_task *task);
 
 /** Adds what is now in the task's memory at [address, address + size), as far as it is readable. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_memory(struct rrs_recorder *recorder,
