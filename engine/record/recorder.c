@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* --- events --- */
 
@@ -292,6 +293,9 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
                 .task_ends = record_task_ends,
             },
     };
+    for (int i = 0; i < 2; i++)
+        if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
+            recorder->outputs[i].st_nlink = 0; /* closed */
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
     session->observer = &recorder->observer;
     return NULL;

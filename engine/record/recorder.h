@@ -13,6 +13,8 @@
 #include "lmdb-store/event.h"
 #include "lmdb-store/trace_writer.h"
 
+#include <sys/stat.h>
+
 struct rrs_recorded_files;
 
 struct rrs_recorder {
@@ -25,6 +27,7 @@ struct rrs_recorder {
     struct rrs_event opened_event;
     struct rrs_body opened_body;
     uint64_t next_identity; /* of shared mappings */
+    struct stat outputs[2]; /* the tracer's standard output and error */
     uint64_t events;
 };
 

@@ -82,10 +82,10 @@ static struct rrs_error *begin_call(struct rrs_replayer *replayer, struct rrs_re
 }
 
 /* What the program wrote to its standard output and error is shown again. */
-static void echo(const struct rrs_replay_task *task, const struct rrs_item *call, int64_t result)
+static void echo(const struct rrs_replay_task *task, const struct rrs_item *call, int64_t result,
+                 int fd)
 {
     enum { MOST = 1 << 16 };
-    uint64_t fd = call->call.args[0];
     bool plain = call->call.number == SYS_write, vector = call->call.number == SYS_writev;
     if ((!plain && !vector) || (fd != 1 && fd != 2) || result <= 0)
         return;
@@ -106,7 +106,7 @@ static void echo(const struct rrs_replay_task *task, const struct rrs_item *call
             size_t piece = bytes - done < MOST ? bytes - done : MOST;
             size_t size = rrs_tracee_read(
                 task->space->host, (rrs_addr)(uintptr_t)parts[i].iov_base + done, buffer, piece);
-            if (!size || write((int)fd, buffer, size) < 0)
+            if (!size || write(fd, buffer, size) < 0)
                 return;
             done += size;
         }
@@ -116,12 +116,12 @@ static void echo(const struct rrs_replay_task *task, const struct rrs_item *call
 static struct rrs_error *finish_call(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                      const struct rrs_item *call)
 {
-    struct rrs_item result, changed;
+    struct rrs_item result, changed, shown;
     struct rrs_task *host = task->task;
     if (!find(replayer, RRS_ITEM_RESULT, &result))
         return missing(replayer, "result");
-    if (replayer->echo)
-        echo(task, call, result.result);
+    if (replayer->echo && find(replayer, RRS_ITEM_SHOWN, &shown))
+        echo(task, call, result.result, shown.shown_on);
     struct user_regs_struct regs = rrs_expected_after_call(&host->call_regs, result.result);
     if (find(replayer, RRS_ITEM_REGS, &changed))
         rrs_item_apply_regs(&changed, &regs);
