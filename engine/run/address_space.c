@@ -38,6 +38,9 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
         const struct rrs_region *next = rrs_space_region_at(space, region->end);
         end = next && next->end > end ? end : next ? next->end : region->end;
     }
+    rrs_addr stop =
+        source->sees_through_breaks ? UINT64_MAX : rrs_session_next_break(source->session, pc);
+    end = stop < end ? stop : end;
     size_t count = pc + size < end ? size : end - pc;
     memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
     if (region->writable && !region->changes_unseen) {
