@@ -74,6 +74,12 @@ static bool is_error(int64_t result)
     return result < 0 && result >= -4095;
 }
 
+static bool is_output(const struct rrs_recorder *recorder, int index, const struct stat *st)
+{
+    return recorder->output_open[index] && st->st_dev == recorder->outputs[index].st_dev &&
+           st->st_ino == recorder->outputs[index].st_ino;
+}
+
 /* A user who replays wants to see what the program showed, and not what went into files. */
 static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task)
 {
@@ -84,10 +90,10 @@ static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task
     snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, (int)task->call_regs.rdi);
     if (stat(path, &st) < 0)
         return;
-    for (int i = 0; i < 2; i++)
-        if (recorder->outputs[i].st_nlink && st.st_dev == recorder->outputs[i].st_dev &&
-            st.st_ino == recorder->outputs[i].st_ino) {
-            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i);
+    int first = (int)task->call_regs.rdi == STDERR_FILENO; /* both may be one file */
+    for (int i = first; i < first + 2; i++)
+        if (is_output(recorder, i % 2, &st)) {
+            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i % 2);
             return;
         }
 }

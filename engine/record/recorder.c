@@ -294,8 +294,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
             },
     };
     for (int i = 0; i < 2; i++)
-        if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
-            recorder->outputs[i].st_nlink = 0; /* closed */
+        recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
     session->observer = &recorder->observer;
     return NULL;

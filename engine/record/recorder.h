@@ -27,7 +27,8 @@ struct rrs_recorder {
     struct rrs_event opened_event;
     struct rrs_body opened_body;
     uint64_t next_identity; /* of shared mappings */
-    struct stat outputs[2]; /* the tracer's standard output and error */
+    struct stat outputs[2]; /* the tracer's standard output and error: */
+    bool output_open[2];    /*   those that there are */
     uint64_t events;
 };
 
