@@ -233,19 +233,20 @@ static struct rrs_error *reach_place(struct rrs_replayer *replayer, struct rrs_r
                                    (unsigned long)replayer->session.clock.ticks);
     task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
     task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;
+    if (task->at_call && pc.pc == task->task->call_regs.rip)
+        return NULL; /* the signal was what the call did, as a seccomp filter wanted */
     return check_pc(replayer, task);
 }
 
 static struct rrs_error *reach_signal(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                       const siginfo_t *info, bool raised)
 {
+    struct rrs_item pc;
     if (!raised)
         return reach_place(replayer, task);
-    RRS_TRY(rrs_replay_run_to_stop(replayer, task, RRS_RUN_RAISED, strsignal(info->si_signo)));
-    if (replayer->stop.info.si_signo != info->si_signo)
-        return rrs_replay_diverged(replayer, "expected %s, %s came", strsignal(info->si_signo),
-                                   strsignal(replayer->stop.info.si_signo));
-    return check_pc(replayer, task);
+    if (!find(replayer, RRS_ITEM_PC, &pc))
+        return missing(replayer, "place");
+    return rrs_replay_reach_raised(replayer, task, info, pc.pc);
 }
 
 static bool stops(int signal)

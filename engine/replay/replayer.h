@@ -166,6 +166,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *rep
                                                         enum rrs_run_stop_kind expected,
                                                         const char *what);
 
+/**
+ * Runs the task to the instruction at `pc`, `tick` ticks having retired: the stop is a BREAK there,
+ * or whatever comes before, one of the session's breaks included.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_run_to_place(struct rrs_replayer *replayer,
+                                                         struct rrs_replay_task *task,
+                                                         uint64_t tick, rrs_addr pc);
+
+/** Runs the task to where the next event, a signal that an instruction raised, happened. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_reach_raised(struct rrs_replayer *replayer,
+                                                         struct rrs_replay_task *task,
+                                                         const siginfo_t *info, rrs_addr pc);
+
 /** Runs the task to the system call that the next event is about. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_reach_call(struct rrs_replayer *replayer,
                                                        struct rrs_replay_task *task);

@@ -146,8 +146,7 @@ struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
     if (tick < now)
         return rrs_replay_diverged(replayer, "it is past by %lu ticks",
                                    (unsigned long)(now - tick));
-    /* The tick instruction that comes next may itself be what raises the signal. */
-    RRS_TRY(rrs_replay_run(replayer, task, tick - now + (expected == RRS_RUN_RAISED)));
+    RRS_TRY(rrs_replay_run(replayer, task, tick - now));
     if (replayer->stop.stop_kind != expected)
         return rrs_replay_diverged(replayer, "expected %s, %s came (at %#lx, tick %lu)", what,
                                    describe_stop(replayer), (unsigned long)task->task->regs.rip,
