@@ -120,8 +120,9 @@ struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
                                        const struct user_regs_struct *after)
 {
     struct rrs_recorder *recorder = context;
-    bool at_once = recorder->opened == task || !task->begin_recorded;
-    if (recorder->opened == task)
+    bool alone = recorder->opened == task && recorder->session->last_runner == task;
+    bool at_once = alone || !task->begin_recorded;
+    if (alone) /* else others have run, even if they had nothing to tell */
         recorder->opened = NULL;
     task->begin_recorded = false;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));

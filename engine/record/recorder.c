@@ -130,7 +130,6 @@ struct rrs_error *rrs_recorder_add_xstate(struct rrs_recorder *recorder,
 static struct rrs_error *record_exec(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
-    recorder->opened = NULL; /* the execve's beginning: this is its end */
     task->clear_child_tid = task->robust_list = 0;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
     rrs_body_put_task(&recorder->body, task->process->tgid, task->process->parent, 0);
