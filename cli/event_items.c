@@ -140,6 +140,9 @@ static void print_item(const struct rrs_event *event, const struct rrs_item *ite
     case RRS_ITEM_SHOWN:
         printf("shown on descriptor %d\n", item->shown_on);
         return;
+    case RRS_ITEM_TARGET:
+        printf("in the memory of task %d:\n", item->target);
+        return;
     default:
         printf("item of kind %d\n", item->kind);
         return;

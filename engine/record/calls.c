@@ -8,18 +8,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void put_call(struct rrs_body *body, const struct rrs_task *task)
+void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task *task)
 {
     const struct user_regs_struct *r = &task->call_regs;
     const uint64_t arguments[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-    rrs_body_put_call(body, task->call, arguments);
+    rrs_body_put_call(&recorder->body, task->call, arguments);
 }
 
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
-    put_call(&recorder->body, task);
+    rrs_recorder_add_call(recorder, task);
     rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;
@@ -113,7 +113,8 @@ static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_t
         add_shown(recorder, task);
     if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
         return rrs_recorder_add_mapping(recorder, task, after->rax);
-    return rrs_recorder_add_outputs(recorder, task, result);
+    RRS_TRY(rrs_recorder_add_outputs(recorder, task, result));
+    return is_error(result) ? NULL : rrs_recorder_add_written(recorder, task, result);
 }
 
 struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
@@ -126,7 +127,7 @@ struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
         recorder->opened = NULL;
     task->begin_recorded = false;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
-    put_call(&recorder->body, task);
+    rrs_recorder_add_call(recorder, task);
     rrs_body_put_result(&recorder->body, (int64_t)after->rax);
     RRS_TRY(add_effects(recorder, task, after));
     take_note(task, (int64_t)after->rax);

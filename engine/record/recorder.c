@@ -260,8 +260,11 @@ static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, 
 {
     struct rrs_recorder *recorder = context;
     const struct rrs_task *other = sharer(recorder, task);
-    RRS_TRY(rrs_recorder_begin(recorder, task, 0));
+    bool in_call = task->in_call && !task->begin_recorded; /* it ended by this call */
+    RRS_TRY(rrs_recorder_begin(recorder, task, in_call ? task->call_pc : 0));
     rrs_body_put_status(&recorder->body, status);
+    if (in_call)
+        rrs_recorder_add_call(recorder, task);
     if (other) {
         RRS_TRY(add_robust_futexes(recorder, task, other));
         if (task->clear_child_tid)

@@ -34,6 +34,14 @@ static struct rrs_content_file *find(const struct rrs_contents *contents,
     return NULL;
 }
 
+int rrs_contents_shared(const struct rrs_contents *contents, uint64_t identity)
+{
+    for (size_t i = 0; i < contents->count; i++)
+        if (contents->files[i].shared && contents->files[i].identity == identity)
+            return contents->files[i].fd;
+    return -1;
+}
+
 static struct rrs_error *fill(struct rrs_trace_reader *reader, int fd, uint64_t at,
                               const struct rrs_hash *blob, uint64_t bytes)
 {
@@ -98,8 +106,9 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
     if (!file)
         RRS_TRY(create(contents, map, &file));
     *result = file;
-    if (map->shared)
-        RRS_TRY(enlarge(file, map->file_offset + (map->end - map->start)));
+    /* As far as it is mapped, all of it is there: what the kernel refused, the trace knows. */
+    if (map->file_offset >= file->offset)
+        RRS_TRY(enlarge(file, map->file_offset - file->offset + (map->end - map->start)));
     if (map->source != RRS_MAP_FILE || (known && !map->shared))
         return NULL;
     uint64_t at = map->shared ? map->blob_offset : 0;

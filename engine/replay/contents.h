@@ -35,4 +35,7 @@ RRS_MUST_CHECK struct rrs_error *rrs_contents_file(struct rrs_contents *contents
                                                    const struct rrs_map_item *map,
                                                    const struct rrs_content_file **file);
 
+/** The descriptor of the memory that mappings with this identity share, or -1. Borrowed. */
+int rrs_contents_shared(const struct rrs_contents *contents, uint64_t identity);
+
 #endif

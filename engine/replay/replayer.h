@@ -159,6 +159,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer,
                                                 struct rrs_replay_task *task, uint64_t budget);
 void rrs_replay_init_oracle(struct rrs_replayer *replayer);
 
+/** The call that the task stands in front of, for people: getpid(). */
+void rrs_replay_print_call(const struct rrs_task *task, char *buffer, size_t bytes);
+
 /** Runs the task to the next event's tick, where it has to stop as expected; `what` is for people.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,

@@ -31,6 +31,10 @@ static bool stands_at_call(const struct rrs_replayer *replayer, const struct rrs
 /* The last thing that a task does is a call, or it was killed somewhere behind the event's tick. */
 static bool end_is_due(const struct rrs_replayer *replayer, const struct rrs_replay_task *task)
 {
+    const struct rrs_event *event = replayer->next;
+    struct rrs_item call;
+    if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_CALL, &call))
+        return stands_at_call(replayer, task);
     if (task != replayer->current || task->ends)
         return true;
     return stands_at_call(replayer, task) ||
