@@ -183,8 +183,6 @@ RRS_MUST_CHECK struct rrs_error *rrs_timeline_tasks(struct rrs_timeline *timelin
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_get_regs(struct rrs_timeline *timeline, pid_t tid,
                                                        struct user_regs_struct *regs);
 
-enum { RRS_XSTATE_MAX_BYTES = 16384 };
-
 /** The XSAVE image (standard form); `*bytes` says how much of `image` is filled. */
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_get_xstate(struct rrs_timeline *timeline, pid_t tid,
                                                          uint8_t image[RRS_XSTATE_MAX_BYTES],

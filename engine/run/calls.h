@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-/** Fills the runtime's class table: 1 for calls that pass without a stop. */
-void rrs_calls_fill_classes(uint8_t classes[65536]);
+#include <stdbool.h>
+
+/** Fills the runtime's class table: 1 for calls that pass without a stop, if any may. */
+void rrs_calls_fill_classes(uint8_t classes[65536], bool some_pass);
 
 #endif

@@ -118,6 +118,23 @@ static struct rrs_error *clear_x87_pointers(struct rrs_task *task, const struct 
     return NULL;
 }
 
+/* Whether its result is anything but a function of the program's state. */
+static bool is_answered(const struct rrs_insn *insn)
+{
+    return insn->kind == RRS_INSN_UNKNOWN ||
+           (insn->trapped_op != RRS_TRAPPED_NONE && insn->trapped_op != RRS_TRAPPED_X87_POINTERS);
+}
+
+static struct rrs_error *observe_insn(const struct exit_context *x, const struct rrs_insn *insn,
+                                      const struct user_regs_struct *before,
+                                      const struct user_regs_struct *after)
+{
+    const struct rrs_observer *observer = x->session->observer;
+    if (!observer || !is_answered(insn))
+        return NULL;
+    return observer->insn(observer->context, x->task, before, after);
+}
+
 static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs_insn *insn)
 {
     struct user_regs_struct before = x->task->regs;
@@ -127,6 +144,7 @@ static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs
         return rrs_handle_signal(x->session, x->task);
     if (x->exit.trapped_op == RRS_TRAPPED_X87_POINTERS)
         RRS_TRY(clear_x87_pointers(x->task, insn, &before));
+    RRS_TRY(observe_insn(x, insn, &before, &x->task->regs));
     return rrs_task_resume(x->session, x->task, false);
 }
 
@@ -157,8 +175,15 @@ static struct rrs_error *handle_insn(struct exit_context *x)
     x->task->at_call = true;
     if (insn.kind == RRS_INSN_IRET)
         return handle_iret(x);
-    if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs))
+    const struct rrs_oracle *oracle = x->session->oracle;
+    if (oracle && is_answered(&insn))
+        return oracle->insn(oracle->context, x->task, &insn, &x->regs);
+    struct user_regs_struct before = x->regs;
+    if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs)) {
+        x->regs.rip = pc + insn.length;
+        RRS_TRY(observe_insn(x, &insn, &before, &x->regs));
         return go_on_at(x, pc + insn.length, false);
+    }
     rrs_task_ready(x->session, x->task, &x->regs);
     RRS_TRY(rrs_run_alone_prepare(x->session, x->task));
     return run_insn_alone(x, &insn);
@@ -168,10 +193,11 @@ static struct rrs_error *handle_refused(struct exit_context *x)
 {
     rrs_addr pc = x->attachment->base + (uint64_t)x->exit.app;
     rrs_session_settle(x->session, false);
-    rrs_session_warn(x->session,
-                     "task %d: the instruction at %#lx (a far or 16-bit transfer, int 0x80 or sysenter) is "
-                     "not supported; it gets SIGILL",
-                     x->task->tid, (unsigned long)pc);
+    rrs_session_warn(
+        x->session,
+        "task %d: the instruction at %#lx (a far or 16-bit transfer, int 0x80 or sysenter) is "
+        "not supported; it gets SIGILL",
+        x->task->tid, (unsigned long)pc);
     x->regs.rip = pc;
     x->task->at_call = true;
     rrs_task_ready(x->session, x->task, &x->regs);
@@ -283,7 +309,10 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     if (at != cache->prologue.exit_syscall + 2) {
         task->call_shadow = x.regs.rip;
         task->call_regs = x.regs;
-        task->call_regs.rip = x.attachment->base + (uint64_t)x.exit.app + x.exit.insn_bytes;
+        task->call_pc = x.attachment->base + (uint64_t)x.exit.app;
+        task->call_regs.rip = task->call_pc + x.exit.insn_bytes;
+        if (session->oracle)
+            return session->oracle->call(session->oracle->context, task);
         bool delivered;
         RRS_TRY(deliver_before_call(&x, &delivered));
         return delivered ? NULL : rrs_handle_call(session, task, &x.regs);

@@ -74,9 +74,13 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     struct rrs_disposition *action = &task->process->signals[info->si_signo];
     struct user_regs_struct after;
     int status;
-    task->regs = *regs;
-    RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
+    const struct user_regs_struct before = *regs; /* `regs` may be the task's own */
+    const struct rrs_observer *observer = session->observer;
+    task->regs = before;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, &before));
     RRS_TRY(rrs_ptrace_set_siginfo(task->tid, info));
+    if (!caught && observer)
+        RRS_TRY(observer->signal(observer->context, task, info, &before, false));
     if (!caught) {
         task->state = RRS_TASK_IN_SYSCALL; /* its end or a job control stop is all that can come */
         if (session->runner == task)
@@ -96,7 +100,7 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     RRS_TRY(rrs_own_traps_correct_frame(task, after.rsp, rrs_signal_is_raised(info)));
     if (action->flags & SA_RESETHAND)
         action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
-    return NULL;
+    return observer ? observer->signal(observer->context, task, info, &before, true) : NULL;
 }
 
 /*
