@@ -101,6 +101,10 @@ static bool concerns_gdb(server *server)
 
 static struct rrs_error *move_once(server *server, const struct movement *movement)
 {
+    bool done;
+    RRS_TRY(event_stops_return(server, movement->direction, &done));
+    if (done)
+        return NULL;
     switch (movement->kind) {
     case MOVEMENT_STEP:
         return rrs_timeline_step(server->timeline, movement->direction, movement->tid,
@@ -123,7 +127,8 @@ static struct rrs_error *move(server *server, const struct movement *movement)
     do {
         RRS_TRY(move_once(server, movement));
         breathe(server);
-    } while (!concerns_gdb(server) || event_stops_skip(server));
+    } while (!concerns_gdb(server));
+    RRS_TRY(event_stops_arrive(server));
     return rrs_timeline_in_trial(server->timeline) ? NULL : settle(server, &origin);
 }
 

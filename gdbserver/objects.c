@@ -4,6 +4,7 @@
  * object; each is made anew for every piece, as it may have changed, except that none of them is
  * large.
  */
+#include "gdbserver/event_stops.h"
 #include "gdbserver/handlers.h"
 #include "gdbserver/server.h"
 #include "gdbserver/transfer.h"
@@ -46,7 +47,10 @@ static struct rrs_error *write_siginfo(server *server, const char *annex, struct
     siginfo_t info;
     (void)annex;
     memset(&info, 0, sizeof info);
-    RRS_TRY(rrs_timeline_get_siginfo(server->timeline, server->tid, &info));
+    bool is_next;
+    RRS_TRY(event_stops_signal(server, &info, &is_next));
+    if (!is_next)
+        RRS_TRY(rrs_timeline_get_siginfo(server->timeline, server->tid, &info));
     buffer_add(object, &info, sizeof info);
     return NULL;
 }

@@ -6,7 +6,6 @@
 #include "gdbserver/recording.h"
 
 #include "gdbserver/transfer.h"
-#include "lmdb-store/event_log_reader.h"
 #include "lmdb-store/scope.h"
 
 #include <inttypes.h>
@@ -40,6 +39,34 @@ static struct rrs_error *read_from(server *server, uint64_t number,
     RRS_TRY(rrs_event_log_create(trace, &reading->log));
     RRS_TRY(rrs_event_cursor_create(reading->log, filter, &reading->cursor));
     return rrs_event_cursor_seek_number(reading->cursor, number, event);
+}
+
+static struct rrs_error *open_cursor(server *server, struct rrs_trace_reader *trace)
+{
+    if (!server->log)
+        RRS_TRY(rrs_event_log_create(trace, &server->log));
+    return server->cursor ? NULL : rrs_event_cursor_create(server->log, NULL, &server->cursor);
+}
+
+struct rrs_error *recording_event(server *server, uint64_t number, const struct rrs_event **event)
+{
+    struct rrs_trace_reader *trace = rrs_timeline_trace(server->timeline);
+    *event = NULL;
+    if (!trace)
+        return NULL;
+    RRS_TRY(open_cursor(server, trace));
+    RRS_TRY(rrs_event_cursor_seek_number(server->cursor, number, event));
+    if (*event && (*event)->number != number)
+        *event = NULL;
+    return NULL;
+}
+
+void recording_forget(server *server)
+{
+    rrs_event_cursor_destroy(server->cursor);
+    rrs_event_log_destroy(server->log);
+    server->cursor = NULL;
+    server->log = NULL;
 }
 
 struct rrs_error *recording_first_event(server *server, pid_t tid, uint64_t *event)

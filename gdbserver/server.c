@@ -4,6 +4,7 @@
 
 #include "gdbserver/dispatch.h"
 #include "gdbserver/moving.h"
+#include "gdbserver/recording.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ void rrs_gdbserver_destroy(struct rrs_gdbserver *server)
     breakpoints_remove_all(&server->breakpoints);
     rrs_error_destroy(breakpoints_place(server, true));
     breakpoints_deinit(&server->breakpoints);
+    recording_forget(server);
     close_files(server);
     link_deinit(&server->link);
     buffer_deinit(&server->reply);

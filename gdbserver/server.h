@@ -38,6 +38,14 @@ struct trial {
     struct user_regs_struct regs; /* at the beginning */
 };
 
+/* The event that gdb was stopped for: going on from there does not stop for it again. */
+struct event_stop {
+    uint64_t event; /* 0: none */
+    struct rrs_position position;
+    bool returns;        /* of a system call: its return is reported, not its entry */
+    bool return_is_next; /* its entry was reported, its return is still to be */
+};
+
 struct rrs_gdbserver {
     struct rrs_gdbserver_options options;
     struct rrs_timeline *timeline;
@@ -58,6 +66,9 @@ struct rrs_gdbserver {
     bool passes_signal[SIGNALS_MAX];  /* by gdb's number: do not stop for it */
     bool catches_syscalls, catches_some_syscalls;
     bool catches_syscall[SYSCALLS_MAX];
+    struct rrs_event_log *log; /* of the trace, made when first needed */
+    struct rrs_event_cursor *cursor;
+    struct event_stop event_stop;
     bool moving;   /* a movement is under way, in answer to a resume packet */
     bool talking;  /* a monitor command is being answered */
     bool leaving;  /* the conversation is over */

@@ -11,7 +11,7 @@ static const char supported[] =
     "ReverseContinue+;ConditionalBreakpoints+;QPassSignals+;QCatchSyscalls+;"
     "qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;"
     "qXfer:siginfo:write+;qXfer:threads:read+;qXfer:libraries-svr4:read+;qXfer:osdata:read+;"
-    "error-message+";
+    "error-message+;exec-events+";
 
 /* X(member, "what gdb says of itself") */
 #define CLIENT_FEATURES(X)           \
