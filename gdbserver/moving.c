@@ -77,10 +77,7 @@ static struct rrs_error *settle(server *server, const struct rrs_position *origi
         RRS_TRY(rrs_timeline_seek(server->timeline, origin, &server->stop));
     else {
         RRS_TRY(find_last_event(server, origin->event, here.event + 1, &last));
-        if (last > origin->event)
-            RRS_TRY(rrs_timeline_seek_event(server->timeline, last, &server->stop));
-        else
-            RRS_TRY(rrs_timeline_seek(server->timeline, origin, &server->stop));
+        RRS_TRY(rrs_timeline_seek_event(server->timeline, last, &server->stop));
     }
     server->stop = (struct rrs_stop){
         .reason = rrs_position_compare(&here, origin) <= 0 ? RRS_STOP_BEGIN : RRS_STOP_END};

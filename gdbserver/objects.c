@@ -125,6 +125,7 @@ struct rrs_error *handle_read_object(server *server, const struct arguments *arg
     if (!annex)
         return rrs_error_no_memory();
     RRS_TRY(write(server, annex, &object));
+    server->call_begins = write == write_siginfo && at[3].number >= sizeof(siginfo_t);
     if (object.failed)
         return rrs_error_no_memory();
     reply_piece(server, &object, at[2].number, at[3].number);

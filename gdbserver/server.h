@@ -69,10 +69,12 @@ struct rrs_gdbserver {
     struct rrs_event_log *log; /* of the trace, made when first needed */
     struct rrs_event_cursor *cursor;
     struct event_stop event_stop;
-    bool moving;   /* a movement is under way, in answer to a resume packet */
-    bool talking;  /* a monitor command is being answered */
-    bool leaving;  /* the conversation is over */
-    bool finished; /* the server is to end, not to wait for another gdb */
+    bool moving;      /* a movement is under way, in answer to a resume packet */
+    bool call_begins; /* the last object read was all of the signal information: gdb calls a
+                         function */
+    bool talking;     /* a monitor command is being answered */
+    bool leaving;     /* the conversation is over */
+    bool finished;    /* the server is to end, not to wait for another gdb */
     uint64_t moving_since_ns, said_ns;
 };
 

@@ -18,12 +18,16 @@ struct rrs_error *trial_need(server *server)
     RRS_TRY(rrs_timeline_get_regs(server->timeline, server->tid, &regs));
     RRS_TRY(rrs_timeline_begin_trial(server->timeline));
     *trial = (struct trial){.on = true, .tid = server->tid, .regs = regs};
+    if (!server->call_begins)
+        say(server, "rrsoft: the recording cannot change; this happens in a copy, which is dropped "
+                    "when you go back or elsewhere");
     return NULL;
 }
 
 static void end(server *server)
 {
     rrs_timeline_end_trial(server->timeline);
+    server->call_begins = false;
     server->trial = (struct trial){0};
     server->stop.tid = server->tid = thread_choose(server, server->tid);
 }

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""What happens by itself: $_tick and $_event, the prompt, and what the server has to say."""
+import gdb
+
+from . import wire
+
+
+class RrsoftSet(gdb.Command):
+    """Settings of rrsoft's commands."""
+
+    def __init__(self):
+        super().__init__("set rrsoft", gdb.COMMAND_SUPPORT, prefix=True)
+
+
+class RrsoftShow(gdb.Command):
+    """Show settings of rrsoft's commands."""
+
+    def __init__(self):
+        super().__init__("show rrsoft", gdb.COMMAND_SUPPORT, prefix=True)
+
+
+class PromptParameter(gdb.Parameter):
+    """Show the position in the recording in gdb's prompt."""
+
+    set_doc = "Set whether gdb's prompt shows the position in the recording."
+    show_doc = "Show whether gdb's prompt shows the position in the recording."
+
+    def __init__(self):
+        super().__init__("rrsoft prompt", gdb.COMMAND_SUPPORT, gdb.PARAM_BOOLEAN)
+        self.value = False
+
+    def get_set_string(self):
+        gdb.prompt_hook = _prompt if self.value else None
+        return ""
+
+    def get_show_string(self, value):
+        return f"The position in gdb's prompt is {value}."
+
+
+def _prompt(current):
+    try:
+        position = wire.Position()
+    except gdb.error:
+        return "(rrsoft) "
+    return f"(rrsoft {position.tick}{'*' if position.trial else ''}) "
+
+
+def _on_stop(event):
+    """Sets the convenience variables; what other targets do is none of our business."""
+    if not wire.is_connected():
+        return
+    position = wire.Position()
+    gdb.set_convenience_variable("_tick", position.tick)
+    gdb.set_convenience_variable("_event", position.event)
+
+
+def _on_change(event):
+    """The server may have begun a throw-away copy, and could not say so while it was asked to write."""
+    if wire.is_connected():
+        gdb.write(wire.read("messages"))
+
+
+def install():
+    RrsoftSet()
+    RrsoftShow()
+    PromptParameter()
+    gdb.events.stop.connect(_on_stop)
+    gdb.events.memory_changed.connect(_on_change)
+    gdb.events.register_changed.connect(_on_change)
+    gdb.events.connection_removed.connect(wire.forget)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""Test that both ends of the recording are stops, that nothing is lost there, and that `run` begins anew."""
+connect()
+start = pc()
+with Stops() as stops:
+    do("reverse-stepi")
+    do("reverse-continue")
+equal((pc(), stops), (start, ["stop", "stop"]))
+with Stops() as stops:
+    do("continue")
+    end = pc()
+    do("continue")
+    do("stepi")
+    do("next")
+equal((pc(), stops), (end, ["stop"] * 4))
+equal(len(gdb.selected_inferior().threads()), 1)
+do("reverse-stepi")
+assert pc() != end
+do("starti")
+equal(pc(), start)
+do("break fill")
+do("run")
+equal(function(), "fill", "run begins at the beginning and goes on")
+do("kill")
+equal(gdb.selected_inferior().pid, 0)
+do("starti t9")
+equal(function(), "triple", "a tick")
+do("starti 2")
+equal(function(), "write_text", "an event")
+fails("starti elsewhere")
