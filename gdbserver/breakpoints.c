@@ -138,6 +138,14 @@ bool breakpoints_has(const struct breakpoints *breakpoints, enum breakpoint_kind
     return false;
 }
 
+bool breakpoints_lifted(const struct breakpoints *breakpoints, rrs_addr pc)
+{
+    for (struct breakpoint *b = breakpoints->first; b; b = b->next)
+        if (is_code(b) && b->address == pc && b->placed && !b->wanted)
+            return true;
+    return false;
+}
+
 /* --- conditions --- */
 
 struct condition_context {

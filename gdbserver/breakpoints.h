@@ -50,6 +50,9 @@ void breakpoints_remove_all(struct breakpoints *breakpoints);
 /** Makes the timeline stop at what is in the table (or at none of it) from the next movement on. */
 RRS_MUST_CHECK struct rrs_error *breakpoints_place(struct rrs_gdbserver *server, bool none);
 
+/** Whether a breakpoint there was taken out for the movement to come: gdb steps over it. */
+bool breakpoints_lifted(const struct breakpoints *breakpoints, rrs_addr pc);
+
 /** Whether one of that kind is at the address. */
 bool breakpoints_has(const struct breakpoints *breakpoints, enum breakpoint_kind kind,
                      rrs_addr address);

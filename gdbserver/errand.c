@@ -184,5 +184,8 @@ struct rrs_error *errand_run(server *server)
     if (!error)
         error = run_kind(server);
     server->errand.kind = ERRAND_NONE;
+    if (server->stop.reason !=
+        RRS_STOP_INTERRUPTED) /* an end of history is none to who went there */
+        server->stop.reason = RRS_STOP_REACHED;
     return error;
 }

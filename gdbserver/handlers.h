@@ -12,9 +12,12 @@
     X(resume_kinds)                                                                            \
     X(step)                                                                                    \
     X(step_back)                                                                               \
-    X(continue) X(continue_back) /* threads.c */                                               \
-        X(select_thread) X(select_resumed) X(is_alive) X(current_thread) X(first_threads)      \
-            X(more_threads) /* register_packets.c */                                           \
+    X(continue)                                                                                \
+    X(continue_back) /* threads.c */                                                           \
+    X(select_thread)                                                                           \
+    X(select_resumed)                                                                          \
+    X(is_alive)                                                                                \
+    X(current_thread) X(first_threads) X(more_threads) /* register_packets.c */                \
         X(read_registers) X(write_registers) X(read_register) X(write_register) /* memory.c */ \
         X(read_memory) X(write_memory) X(search_memory)                                        \
             X(checksum_memory)                    /* breakpoint_packets.c */                   \

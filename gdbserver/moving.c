@@ -187,6 +187,11 @@ static bool leaves_trial(server *server, const struct movement *movement)
     return true;
 }
 
+/*
+ * gdb 13 hangs at its next command if the history ends while it steps over a breakpoint (infrun.c,
+ * TARGET_WAITKIND_NO_HISTORY does not end the stepping over). Such a step can only have failed to
+ * leave the breakpoint, so it is reported as being there.
+ */
 static struct rrs_error *do_movement(server *server, const struct movement *movement)
 {
     if (link_take_interrupt(&server->link)) {
@@ -197,10 +202,16 @@ static struct rrs_error *do_movement(server *server, const struct movement *move
         return errand_run(server);
     if (leaves_trial(server, movement))
         return NULL;
+    struct rrs_position origin;
+    origin_of(server, &origin);
+    bool steps_over = breakpoints_lifted(&server->breakpoints, origin.pc);
     server->trial.has_run |= server->trial.on;
     RRS_TRY(breakpoints_place(server, false));
     RRS_TRY(event_stops_place(server));
-    return move(server, movement);
+    RRS_TRY(move(server, movement));
+    if (steps_over && movement->direction == RRS_FORWARD && server->stop.reason == RRS_STOP_END)
+        server->stop.reason = RRS_STOP_BREAKPOINT;
+    return NULL;
 }
 
 /* gdb believes that g, m and so on are then about the task that stopped. */

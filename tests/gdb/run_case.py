@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT_S = 100
+TIMEOUT_S = 60
 
 
 def start_server(kind, command, folder):

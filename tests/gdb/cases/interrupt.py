@@ -11,9 +11,9 @@ def soon(seconds):
     threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 
 
-def interrupted(command):
+def interrupted(command, seconds=0.5):
     with Stops() as stops:
-        soon(0.7)
+        soon(seconds)
         begin = time.monotonic()
         try:
             do(command)
@@ -26,7 +26,7 @@ def interrupted(command):
     return stops
 
 
-equal(interrupted("continue"), ["SIGINT"])
+equal(interrupted("continue", 1.5), ["SIGINT"])
 assert value("$_tick") > 0
 do("stepi")
 equal(interrupted("reverse-continue"), ["SIGINT"])
