@@ -180,6 +180,11 @@ void rrs_body_put_status(struct rrs_body *body, int status)
     put_one(body, RRS_ITEM_STATUS, (uint32_t)status);
 }
 
+void rrs_body_put_shown(struct rrs_body *body, int descriptor)
+{
+    put_one(body, RRS_ITEM_SHOWN, (uint64_t)descriptor);
+}
+
 void rrs_body_put_runtime(struct rrs_body *body, uint32_t base_index, rrs_addr brk)
 {
     size_t start = begin_short(body, RRS_ITEM_RUNTIME);
@@ -295,6 +300,9 @@ static bool take_item(struct input *in, struct rrs_item *item)
     case RRS_ITEM_STATUS:
         item->status = (int)take_number(in);
         break;
+    case RRS_ITEM_SHOWN:
+        item->shown_on = (int)take_number(in);
+        break;
     case RRS_ITEM_RUNTIME:
         item->runtime.base_index = (uint32_t)take_number(in);
         item->runtime.brk = take_number(in);
@@ -324,7 +332,7 @@ bool rrs_item_next(struct rrs_item_reader *reader, struct rrs_item *item)
         struct input in = {reader->at, reader->at + size, false};
         reader->at += size;
         item->kind = (enum rrs_item_kind)kind;
-        bool known = kind <= RRS_ITEM_RUNTIME && take_item(&in, item);
+        bool known = kind <= RRS_ITEM_LAST && take_item(&in, item);
         reader->malformed = in.bad;
         if (known)
             return !in.bad;
@@ -350,4 +358,15 @@ void rrs_item_apply_regs(const struct rrs_item *item, struct user_regs_struct *r
         if (item->regs.mask >> i & 1)
             words[i] = values[i];
     memcpy(regs, words, sizeof words);
+}
+
+struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
+                                                int64_t result)
+{
+    struct user_regs_struct regs = *call_regs;
+    regs.rax = (uint64_t)result;
+    regs.rcx = regs.rip;
+    regs.r11 = regs.eflags;
+    regs.orig_rax = (uint64_t)-1;
+    return regs;
 }

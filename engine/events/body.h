@@ -29,6 +29,8 @@ enum rrs_item_kind {
     RRS_ITEM_STATUS,  /* wait status of an ended task */
     RRS_ITEM_PROGRAM, /* of an exec: path of the executable */
     RRS_ITEM_RUNTIME, /* of an exec: index of the runtime's base; the program's break */
+    RRS_ITEM_SHOWN,   /* what a call wrote could be seen: on standard output (1) or error (2) */
+    RRS_ITEM_LAST = RRS_ITEM_SHOWN,
 };
 
 enum rrs_signal_action {
@@ -87,6 +89,7 @@ struct rrs_item {
             uint64_t flags; /* CLONE_* */
         } task;
         int status;
+        int shown_on;
         struct {
             uint32_t base_index;
             rrs_addr brk;
@@ -121,6 +124,7 @@ void rrs_body_put_map(struct rrs_body *body, const struct rrs_map_item *map);
 void rrs_body_put_action(struct rrs_body *body, uint32_t action);
 void rrs_body_put_task(struct rrs_body *body, pid_t tgid, pid_t creator, uint64_t flags);
 void rrs_body_put_status(struct rrs_body *body, int status);
+void rrs_body_put_shown(struct rrs_body *body, int descriptor);
 void rrs_body_put_runtime(struct rrs_body *body, uint32_t base_index, rrs_addr brk);
 
 /* --- reading --- */
@@ -138,6 +142,13 @@ bool rrs_item_next(struct rrs_item_reader *reader, struct rrs_item *item);
 
 /** The first item of a kind; false if there is none. */
 bool rrs_item_find(const void *bytes, size_t size, enum rrs_item_kind kind, struct rrs_item *item);
+
+/**
+ * What is expected of the registers behind a system call: `call_regs` are those at its stop, with
+ * rip behind the instruction. A REGS item says what is otherwise.
+ */
+struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
+                                                int64_t result);
 
 /** Puts the registers of a REGS item into `regs`; the others stay. */
 void rrs_item_apply_regs(const struct rrs_item *item, struct user_regs_struct *regs);

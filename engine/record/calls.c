@@ -4,18 +4,9 @@
 
 #include "engine/syscalls/outputs.h"
 
+#include <stdio.h>
 #include <sys/syscall.h>
-
-struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
-                                                int64_t result)
-{
-    struct user_regs_struct regs = *call_regs;
-    regs.rax = (uint64_t)result;
-    regs.rcx = regs.rip;
-    regs.r11 = regs.eflags;
-    regs.orig_rax = (uint64_t)-1;
-    return regs;
-}
+#include <unistd.h>
 
 static void put_call(struct rrs_body *body, const struct rrs_task *task)
 {
@@ -29,10 +20,7 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     put_call(&recorder->body, task);
-    struct rrs_body swap = recorder->opened_body;
-    recorder->opened_body = recorder->body;
-    recorder->body = swap;
-    recorder->opened = task;
+    rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;
 }
@@ -86,6 +74,24 @@ static bool is_error(int64_t result)
     return result < 0 && result >= -4095;
 }
 
+/* A user who replays wants to see what the program showed, and not what went into files. */
+static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    char path[64];
+    struct stat st;
+    if (task->call != SYS_write && task->call != SYS_writev)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, (int)task->call_regs.rdi);
+    if (stat(path, &st) < 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (recorder->outputs[i].st_nlink && st.st_dev == recorder->outputs[i].st_dev &&
+            st.st_ino == recorder->outputs[i].st_ino) {
+            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i);
+            return;
+        }
+}
+
 static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_task *task,
                                      const struct user_regs_struct *after)
 {
@@ -97,6 +103,8 @@ static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_t
     struct user_regs_struct expected = rrs_expected_after_call(&task->call_regs, result);
     expected.orig_rax = after->orig_rax;
     rrs_body_put_regs(&recorder->body, after, &expected);
+    if (result > 0)
+        add_shown(recorder, task);
     if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
         return rrs_recorder_add_mapping(recorder, task, after->rax);
     return rrs_recorder_add_outputs(recorder, task, result);

@@ -87,12 +87,7 @@ static struct rrs_error *add_one(struct image *image, const struct rrs_mapping *
     struct rrs_map_item map = describe(image->task, mapping);
     _cleanup_close_ int fd = -1;
     if (mapping->inode) {
-        char path[96];
-        snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", image->task->tid,
-                 (unsigned long)mapping->start, (unsigned long)mapping->end);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            fd = open(mapping->path, O_RDONLY | O_CLOEXEC);
+        fd = open(mapping->path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             return rrs_error_os(errno, mapping->path, "cannot read the file that is executed");
         RRS_TRY(rrs_recorded_files_add(recorder->files, recorder->writer, fd,
@@ -105,11 +100,31 @@ static struct rrs_error *add_one(struct image *image, const struct rrs_mapping *
     return add_changed_pages(image, map.start, map.end, fd, map.file_offset);
 }
 
+/* Where the program's protection changes within [from, to): the end of the first part. */
+static rrs_addr end_of_part(const struct rrs_address_space *space, rrs_addr from, rrs_addr to)
+{
+    const struct rrs_region *here = rrs_space_region_at(space, from);
+    if (here)
+        return here->end < to ? here->end : to;
+    for (uint32_t i = 0; i < space->region_count; i++)
+        if (space->regions[i].start > from && space->regions[i].start < to)
+            to = space->regions[i].start;
+    return to;
+}
+
+/* The kernel has joined what differs by the execute permission alone, which the engine took. */
 static bool visit(void *context, const struct rrs_mapping *mapping)
 {
     struct image *image = context;
-    if (!is_ours(image->task, mapping))
-        image->error = add_one(image, mapping);
+    if (is_ours(image->task, mapping))
+        return true;
+    struct rrs_mapping part = *mapping;
+    while (part.start < mapping->end && !image->error) {
+        part.end = end_of_part(image->task->space, part.start, mapping->end);
+        image->error = add_one(image, &part);
+        part.file_offset += part.end - part.start;
+        part.start = part.end;
+    }
     return !image->error;
 }
 

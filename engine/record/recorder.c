@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* --- events --- */
 
@@ -23,28 +24,41 @@ static uint64_t wall_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static struct rrs_error *append(struct rrs_recorder *recorder, const struct rrs_body *body,
-                                pid_t tid, enum rrs_event_kind kind)
+static struct rrs_event make_event(const struct rrs_recorder *recorder,
+                                   const struct rrs_task *task, enum rrs_event_kind kind)
 {
-    struct rrs_event event = {
+    return (struct rrs_event){
         .tick = recorder->session->clock.ticks,
         .wall_ns = wall_clock_ns(),
-        .task = tid,
+        .task = task->tid,
         .event_kind = (uint16_t)kind,
-        .size_bytes = (uint32_t)body->size,
-        .data = body->bytes,
     };
+}
+
+static struct rrs_error *append(struct rrs_recorder *recorder, struct rrs_event event,
+                                const struct rrs_body *body)
+{
+    event.size_bytes = (uint32_t)body->size;
+    event.data = body->bytes;
     recorder->events++;
     return rrs_event_log_append(recorder->writer, &event);
+}
+
+void rrs_recorder_hold_back(struct rrs_recorder *recorder, struct rrs_task *task)
+{
+    struct rrs_body swap = recorder->opened_body;
+    recorder->opened_body = recorder->body;
+    recorder->body = swap;
+    recorder->opened = task;
+    recorder->opened_event = make_event(recorder, task, RRS_EVENT_CALL_ENTER);
 }
 
 static struct rrs_error *write_opened(struct rrs_recorder *recorder)
 {
     if (!recorder->opened)
         return NULL;
-    pid_t tid = recorder->opened->tid;
     recorder->opened = NULL;
-    return append(recorder, &recorder->opened_body, tid, RRS_EVENT_CALL_ENTER);
+    return append(recorder, recorder->opened_event, &recorder->opened_body);
 }
 
 struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct rrs_task *task,
@@ -60,7 +74,7 @@ struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct
 struct rrs_error *rrs_recorder_end(struct rrs_recorder *recorder, const struct rrs_task *task,
                                    enum rrs_event_kind kind)
 {
-    return append(recorder, &recorder->body, task->tid, kind);
+    return append(recorder, make_event(recorder, task, kind), &recorder->body);
 }
 
 struct rrs_error *rrs_recorder_add_bytes(struct rrs_recorder *recorder, rrs_addr address,
@@ -279,6 +293,9 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
                 .task_ends = record_task_ends,
             },
     };
+    for (int i = 0; i < 2; i++)
+        if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
+            recorder->outputs[i].st_nlink = 0; /* closed */
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
     session->observer = &recorder->observer;
     return NULL;

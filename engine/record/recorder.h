@@ -10,7 +10,10 @@
 
 #include "engine/events/body.h"
 #include "engine/run/session.h"
+#include "lmdb-store/event.h"
 #include "lmdb-store/trace_writer.h"
+
+#include <sys/stat.h>
 
 struct rrs_recorded_files;
 
@@ -21,8 +24,10 @@ struct rrs_recorder {
     struct rrs_recorded_files *files;
     struct rrs_body body;    /* of the event that is being made */
     struct rrs_task *opened; /* whose call's beginning is held back */
+    struct rrs_event opened_event;
     struct rrs_body opened_body;
     uint64_t next_identity; /* of shared mappings */
+    struct stat outputs[2]; /* the tracer's standard output and error */
     uint64_t events;
 };
 
@@ -43,6 +48,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorde
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_end(struct rrs_recorder *recorder,
                                                   const struct rrs_task *task,
                                                   enum rrs_event_kind kind);
+
+/** Makes what was begun the beginning of the task's call, and holds it back. */
+void rrs_recorder_hold_back(struct rrs_recorder *recorder, struct rrs_task *task);
 
 /** Adds what is now in the task's memory at [address, address + size), as far as it is readable. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_memory(struct rrs_recorder *recorder,
@@ -72,9 +80,5 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *r
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task);
 struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
                                        const struct user_regs_struct *after);
-
-/** What task->call_regs and `result` alone say about the registers behind a call. */
-struct user_regs_struct rrs_expected_after_call(const struct user_regs_struct *call_regs,
-                                                int64_t result);
 
 #endif

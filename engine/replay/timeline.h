@@ -66,14 +66,14 @@ void rrs_timeline_end(const struct rrs_timeline *timeline, struct rrs_position *
 enum rrs_direction { RRS_FORWARD, RRS_BACKWARD };
 
 /* Why a movement ended: X(NAME, "what a person reads"). */
-#define RRS_STOP_REASONS(X)                         \
-    X(REACHED, "the place asked for")               \
-    X(STEPPED, "one instruction further")           \
-    X(BREAKPOINT, "a breakpoint")                   \
-    X(WATCHPOINT, "a watchpoint")                   \
-    X(EVENT, "an event that was asked for")         \
-    X(BEGIN, "the beginning of the recording")      \
-    X(END, "the end of the recording")              \
+#define RRS_STOP_REASONS(X)                    \
+    X(REACHED, "the place asked for")          \
+    X(STEPPED, "one instruction further")      \
+    X(BREAKPOINT, "a breakpoint")              \
+    X(WATCHPOINT, "a watchpoint")              \
+    X(EVENT, "an event that was asked for")    \
+    X(BEGIN, "the beginning of the recording") \
+    X(END, "the end of the recording")         \
     X(INTERRUPTED, "interrupted")
 
 enum rrs_stop_reason {
@@ -198,8 +198,8 @@ size_t rrs_timeline_read(struct rrs_timeline *timeline, pid_t tid, rrs_addr addr
                          size_t bytes);
 
 struct rrs_timeline_mapping {
-    rrs_addr start, end;  /* end is exclusive */
-    int prot;             /* as the program asked for */
+    rrs_addr start, end; /* end is exclusive */
+    int prot;            /* as the program asked for */
     bool shared;
     uint64_t file_offset; /* of `start`, if `path` names a file */
     char *path;           /* "" for anonymous memory; "[stack]", "[heap]" */

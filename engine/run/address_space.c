@@ -38,6 +38,9 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
         const struct rrs_region *next = rrs_space_region_at(space, region->end);
         end = next && next->end > end ? end : next ? next->end : region->end;
     }
+    rrs_addr stop =
+        source->sees_through_breaks ? UINT64_MAX : rrs_session_next_break(source->session, pc);
+    end = stop < end ? stop : end;
     size_t count = pc + size < end ? size : end - pc;
     memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
     if (region->writable && !region->changes_unseen) {
@@ -368,6 +371,20 @@ static struct rrs_error *choose_base(const struct exec_scan *scan, uint32_t *ind
             return NULL;
     return rrs_error_create(RRS_ERROR_UNSUPPORTED,
                             "the program leaves no room below 2 GiB for the runtime");
+}
+
+struct rrs_error *rrs_space_create_bare(struct rrs_session *session, struct rrs_task *task,
+                                        uint32_t base, rrs_addr call_insn)
+{
+    struct rrs_address_space *space = calloc(1, sizeof *space);
+    if (!space)
+        return rrs_error_no_memory();
+    space->references = 1;
+    space->runtime = rrs_runtime_bases[base];
+    space->call_insn = call_insn;
+    task->space = space;
+    RRS_TRY(rrs_lookup_table_create(&session->pool, &space->table));
+    return map_runtime(session, task, base);
 }
 
 struct rrs_error *rrs_space_create(struct rrs_session *session, struct rrs_task *task)

@@ -260,6 +260,13 @@ void rrs_calls_fill_classes(uint8_t classes[65536], bool some_pass)
         classes[RRS_RUNTIME_ODD - RRS_RUNTIME_CLASSES + i] = i & 1;
 }
 
+struct rrs_error *rrs_calls_mapping_changed(struct rrs_session *session, struct rrs_task *task,
+                                            uint64_t result)
+{
+    struct call call = {session, task, NULL};
+    return row_of(task->call)->leave(&call, result);
+}
+
 /* --- entry and exit --- */
 
 enum { SYSCALL_BYTES = 2 };

@@ -53,7 +53,7 @@ struct rrs_observer {
     struct rrs_error *(*task_ends)(void *context, struct rrs_task *task, int status);
 };
 
-/* Both put the task into an app state in front of the instruction: READY. */
+/* Each is to leave the task in an app state in front of the instruction: READY. */
 struct rrs_oracle {
     void *context;
 
@@ -63,6 +63,12 @@ struct rrs_oracle {
     /* The runner is about to execute an instruction whose result no program can compute. */
     struct rrs_error *(*insn)(void *context, struct rrs_task *task, const struct rrs_insn *insn,
                               const struct user_regs_struct *before);
+
+    /* The code that runs raised a signal: task->regs is where. */
+    struct rrs_error *(*raised)(void *context, struct rrs_task *task, const siginfo_t *info);
+
+    /* The runner came to one of the session's breaks: task->regs. */
+    struct rrs_error *(*at_break)(void *context, struct rrs_task *task);
 };
 
 #endif

@@ -278,6 +278,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
         RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
     if (was_guard)
         return NULL;
+    if (session->oracle)
+        return session->oracle->raised(session->oracle->context, task, info);
     task->trap_is_ours = false;
     bool calls_made;
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
@@ -349,6 +351,8 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
+    if (session->oracle) /* somebody means the process that replays, not the program */
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     if (is_at_safe_point(session, task, regs.rip))
