@@ -190,10 +190,26 @@ static bool leaves_trial(server *server, const struct movement *movement)
 /*
  * gdb 13 hangs at its next command if the history ends while it steps over a breakpoint (infrun.c,
  * TARGET_WAITKIND_NO_HISTORY does not end the stepping over). Such a step can only have failed to
- * leave the breakpoint, so it is reported as being there.
+ * leave the breakpoint, so it is reported as being there. At the second try packets do not tell
+ * whether gdb steps over it or has deleted it; a stop without a signal is right for both.
  */
+static void soften_end(server *server, bool steps_over, const struct rrs_position *origin)
+{
+    struct rrs_position *stuck_at = &server->stuck_at;
+    if (server->stop.reason != RRS_STOP_END)
+        return;
+    if (steps_over) {
+        server->stop.reason = RRS_STOP_BREAKPOINT;
+        *stuck_at = *origin;
+    } else if (rrs_position_compare(stuck_at, origin) == 0) {
+        server->stopped_softly = true;
+    }
+}
+
 static struct rrs_error *do_movement(server *server, const struct movement *movement)
 {
+    struct rrs_position origin;
+    server->stopped_softly = false;
     if (link_take_interrupt(&server->link)) {
         server->stop = (struct rrs_stop){.reason = RRS_STOP_INTERRUPTED, .tid = server->tid};
         return NULL;
@@ -202,15 +218,15 @@ static struct rrs_error *do_movement(server *server, const struct movement *move
         return errand_run(server);
     if (leaves_trial(server, movement))
         return NULL;
-    struct rrs_position origin;
     origin_of(server, &origin);
-    bool steps_over = breakpoints_lifted(&server->breakpoints, origin.pc);
+    bool steps = movement->kind != MOVEMENT_CONTINUE && movement->direction == RRS_FORWARD;
+    bool steps_over = steps && breakpoints_lifted(&server->breakpoints, origin.pc);
     server->trial.has_run |= server->trial.on;
     RRS_TRY(breakpoints_place(server, false));
     RRS_TRY(event_stops_place(server));
     RRS_TRY(move(server, movement));
-    if (steps_over && movement->direction == RRS_FORWARD && server->stop.reason == RRS_STOP_END)
-        server->stop.reason = RRS_STOP_BREAKPOINT;
+    if (steps)
+        soften_end(server, steps_over, &origin);
     return NULL;
 }
 

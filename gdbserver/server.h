@@ -74,7 +74,9 @@ struct rrs_gdbserver {
                          function */
     bool talking;     /* a monitor command is being answered */
     bool leaving;     /* the conversation is over */
-    bool finished;    /* the server is to end, not to wait for another gdb */
+    struct rrs_position stuck_at; /* see soften_end() in moving.c */
+    bool stopped_softly;
+    bool finished; /* the server is to end, not to wait for another gdb */
     uint64_t moving_since_ns, said_ns;
 };
 

@@ -27,6 +27,10 @@ static struct rrs_error *describe(server *server, struct buffer *fields, int *si
         buffer_add_text(fields, "replaylog:begin;");
         break;
     case RRS_STOP_END:
+        if (server->stopped_softly) {
+            *signal = 0;
+            break;
+        }
         buffer_add_text(fields, "replaylog:end;");
         break;
     case RRS_STOP_INTERRUPTED:
