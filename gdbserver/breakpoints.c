@@ -72,6 +72,8 @@ static bool take_condition(const uint8_t **text, const uint8_t *end, const uint8
 
 static bool conditions_are_sound(const uint8_t *text, size_t text_size)
 {
+    if (text_size == 0)
+        return true;
     const uint8_t *end = text + text_size, *code;
     size_t size;
     while (text < end)
@@ -203,10 +205,10 @@ static bool condition_holds(const struct agent_machine *machine, const uint8_t *
 static bool breakpoint_holds(const struct breakpoint *breakpoint,
                              const struct agent_machine *machine)
 {
-    const uint8_t *text = breakpoint->conditions, *end = text + breakpoint->conditions_size, *code;
-    size_t size;
     if (!breakpoint->conditions_size)
         return true;
+    const uint8_t *text = breakpoint->conditions, *end = text + breakpoint->conditions_size, *code;
+    size_t size;
     while (text < end && take_condition(&text, end, &code, &size))
         if (condition_holds(machine, code, size))
             return true;
