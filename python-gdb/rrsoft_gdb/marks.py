@@ -91,28 +91,29 @@ rrsoft bookmark [NAME]"""
     _bookmarks[argument] = here()
 
 
-# gdb's own commands of these names make forks of a living process, and refuse here.
+def replace_gdb_commands():
+    """gdb's own commands of these names make forks of a living process, and refuse here. They are replaced when the first
+    recording is connected, so that somebody who loads this for every gdb loses nothing."""
+    if gdb.convenience_variable("_rrsoft_marks") is not None:
+        return
+    gdb.set_convenience_variable("_rrsoft_marks", 1)
 
+    @command("checkpoint")
+    def _checkpoint(argument):
+        """Remember this place of the recording; the same as 'rrsoft checkpoint'."""
+        checkpoint(argument)
 
-@command("checkpoint")
-def gdb_checkpoint(argument):
-    """Remember this place of the recording; the same as 'rrsoft checkpoint'."""
-    checkpoint(argument)
+    @command("restart", complete=_keys)
+    def _restart(argument):
+        """Go to a checkpoint of the recording; the same as 'rrsoft restart'."""
+        restart(argument)
 
+    @command("info checkpoints")
+    def _info(argument):
+        """List the checkpoints of the recording; the same as 'rrsoft info'."""
+        info(argument)
 
-@command("restart", complete=_keys)
-def gdb_restart(argument):
-    """Go to a checkpoint of the recording; the same as 'rrsoft restart'."""
-    restart(argument)
-
-
-@command("info checkpoints")
-def gdb_info_checkpoints(argument):
-    """List the checkpoints of the recording; the same as 'rrsoft info'."""
-    info(argument)
-
-
-@command("delete checkpoint", complete=_keys)
-def gdb_delete_checkpoint(argument):
-    """Forget a checkpoint of the recording; the same as 'rrsoft delete'."""
-    delete(argument)
+    @command("delete checkpoint", complete=_keys)
+    def _delete(argument):
+        """Forget a checkpoint of the recording; the same as 'rrsoft delete'."""
+        delete(argument)

@@ -2,7 +2,8 @@
 """What happens by itself: $_tick and $_event, the prompt, and what the server has to say."""
 import gdb
 
-from . import wire
+from . import marks, wire
+from .command import command
 
 
 class RrsoftSet(gdb.Command):
@@ -40,8 +41,8 @@ class PromptParameter(gdb.Parameter):
 def _prompt(current):
     try:
         position = wire.Position()
-    except gdb.error:
-        return "(rrsoft) "
+    except (gdb.error, gdb.GdbError):
+        return current
     return f"(rrsoft {position.tick}{'*' if position.trial else ''}) "
 
 
@@ -49,6 +50,7 @@ def _on_stop(event):
     """Sets the convenience variables; what other targets do is none of our business."""
     if not wire.is_connected():
         return
+    marks.replace_gdb_commands()
     position = wire.Position()
     gdb.set_convenience_variable("_tick", position.tick)
     gdb.set_convenience_variable("_event", position.event)
@@ -60,7 +62,36 @@ def _on_change(event):
         gdb.write(wire.read("messages"))
 
 
+@command("maintenance rrsoft-refuse-record")
+def refuse_record(argument):
+    """In front of 'record': refuse it if this is a recording of rrsoft.
+
+gdb's own recording on top of ours would try to write registers at every step."""
+    if wire.is_connected():
+        raise gdb.GdbError("This is a recording already: reverse-step and all the others work.")
+
+
+@command("maintenance rrsoft-tell-record")
+def tell_record(argument):
+    """Behind 'info record': tell about the recording of rrsoft.
+
+gdb itself says that it records nothing."""
+    if wire.is_connected():
+        gdb.write("This is a recording of rrsoft; see 'rrsoft when'.\n")
+
+
+_HOOKS = """define hook-record
+maintenance rrsoft-refuse-record
+end
+define info hookpost-record
+maintenance rrsoft-tell-record
+end
+"""
+
+
 def install():
+    for hook in _HOOKS.split("end\n")[:-1]:
+        gdb.execute(hook + "end", to_string=True)
     RrsoftSet()
     RrsoftShow()
     PromptParameter()

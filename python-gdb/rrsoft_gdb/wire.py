@@ -21,7 +21,7 @@ def connection():
 def is_connected():
     try:
         connection()
-    except gdb.error:
+    except (gdb.error, gdb.GdbError):
         return False
     return True
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs one case in gdb, over a server of its own: run_case.py CASE stdio|socket|tcp SERVER RECORDING.
 
-The case is a Python program that gdb itself runs (cases/CASE.py). Whatever happens, nothing that was started here is left.
+With RRSOFT in the environment, RECORDING is a program that is recorded first. The case is a Python program that gdb itself runs (cases/CASE.py). Whatever happens, nothing that was started here is left.
 """
 import os
 import pathlib
@@ -13,6 +13,14 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT_S = 60
+
+
+def record(program, folder):
+    """Records the program, whatever it exits with, and gives the trace."""
+    trace = f"{folder}/trace"
+    words = [os.environ["RRSOFT"], "record", "--quiet", "--output", trace, "--", program]
+    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+    return trace
 
 
 def start_server(kind, command, folder):
@@ -40,6 +48,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="rrsoft-gdb-")
     server = gdb = None
     try:
+        if "RRSOFT" in os.environ:
+            command[-1] = record(command[-1], folder)
         target = "| exec " + " ".join([command[0], "--stdio", *command[1:]])
         if kind != "stdio":
             server, target = start_server(kind, command, folder)

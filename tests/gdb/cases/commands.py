@@ -42,6 +42,8 @@ equal(function(), "corrupt")
 assert "guilty" in do("info checkpoints")
 do("delete checkpoint 1")
 fails("restart 1", "No checkpoint")
+fails("record", "recording already")
+assert "rrsoft when" in do("info record")
 # Changes.
 do("rrsoft seek end")
 for old, new in ((84, 804), (63, 84), (45, 63)):
