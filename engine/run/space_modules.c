@@ -433,6 +433,8 @@ struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task 
     *attachment = rrs_space_attachment_at(task->space, pc);
     if (*attachment)
         return NULL;
+    /* The other side of a fork has the same code at the same place, but not this cache for it. */
+    RRS_TRY(rrs_space_unshare_table(session, task->space));
     if (is_from_file(region)) {
         RRS_TRY(attach_file(session, task, region, attachment));
         if (*attachment)
