@@ -154,18 +154,20 @@ static struct rrs_error *run(struct search *s)
         return step(s);
     if (limited)
         to = s->limit->tick;
-    rrs_breaks_enable(timeline, true);
-    if (watching && !rrs_watches_arm(timeline, true))
-        to = before.tick + 1; /* tick by tick, for want of registers */
     if (replayer->stopped && replayer->stop.stop_kind == RRS_RUN_TICK && to == before.tick + 1)
         return step(s);
+    rrs_breaks_enable(timeline, true);
+    if (watching && !rrs_watches_arm(timeline, true))
+        to = before.tick + 2; /* tick by tick, for want of registers */
     s->run_from = before;
     replayer->stops_at_write = watching ? stops_at_write : NULL;
     replayer->stops_at_write_context = s;
-    RRS_TRY(rrs_replay_run_towards_tick(replayer, to));
+    struct rrs_error *error = rrs_replay_run_towards_event(replayer, to - 1);
     replayer->stops_at_write = NULL;
     if (watching)
         rrs_watches_arm(timeline, false);
+    if (error)
+        return error;
     if (watching && replayer->stop.stop_kind != RRS_RUN_WRITE && rrs_watches_changed(timeline)) {
         s->trapped = true; /* no register told of it */
         s->trapped_from = place_of_write(timeline, &before);
