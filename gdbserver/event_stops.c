@@ -8,8 +8,10 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum {
+    SIGNAL_KINDS = 1 << RRS_EVENT_SIGNAL | 1 << RRS_EVENT_TASK_END,
     CALL_KINDS = 1 << RRS_EVENT_CALL | 1 << RRS_EVENT_CALL_ENTER | 1 << RRS_EVENT_CALL_EXIT,
 };
 
@@ -28,15 +30,39 @@ static bool is_at_stop(server *server)
            rrs_position_compare(&position, &server->event_stop.position) == 0;
 }
 
-static bool wants_signal(const server *server, const struct rrs_event *event)
+/*
+ * The signal of an event: one that is delivered, or the one that a task dies of. The latter is in
+ * the wait status alone where no event of its own came before.
+ */
+static bool fatal_or_delivered(const struct rrs_event *event, siginfo_t *info)
 {
     struct rrs_item item;
-    siginfo_t info;
-    if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_SIGINFO, &item) ||
-        item.bytes.size < sizeof info)
+    if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_SIGINFO, &item) &&
+        item.bytes.size >= sizeof *info) {
+        memcpy(info, item.bytes.bytes, sizeof *info);
         return true;
-    memcpy(&info, item.bytes.bytes, sizeof info);
-    return !server->passes_signal[gdb_signal(info.si_signo)];
+    }
+    if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_STATUS, &item) ||
+        !WIFSIGNALED(item.status) || WTERMSIG(item.status) == SIGKILL)
+        return false;
+    memset(info, 0, sizeof *info);
+    info->si_signo = WTERMSIG(item.status);
+    return true;
+}
+
+/* A task that ends because another one of its process died does so for no reason of its own. */
+static bool wants_signal(server *server, const struct rrs_event *event)
+{
+    siginfo_t info;
+    const struct rrs_event *before = NULL;
+    if (!fatal_or_delivered(event, &info))
+        return false;
+    if (event->event_kind == RRS_EVENT_SIGNAL)
+        return !server->passes_signal[gdb_signal(info.si_signo)];
+    uint64_t number = event->number;
+    rrs_error_destroy(recording_event(server, number - 1, &before));
+    return !before ||
+           (before->event_kind != RRS_EVENT_TASK_END && before->event_kind != RRS_EVENT_SIGNAL);
 }
 
 static int call_number(server *server, const struct rrs_event *event)
@@ -68,7 +94,7 @@ static bool accept(void *context, struct rrs_timeline *timeline, uint64_t number
         return false;
     struct rrs_error *error = recording_event(server, number, &event);
     bool wanted = !error && event && thread_exists(server, event->task);
-    if (wanted && event->event_kind == RRS_EVENT_SIGNAL)
+    if (wanted && SIGNAL_KINDS >> event->event_kind & 1)
         wanted = wants_signal(server, event);
     else if (wanted && CALL_KINDS >> event->event_kind & 1)
         wanted = wants_call(server, event);
@@ -78,7 +104,7 @@ static bool accept(void *context, struct rrs_timeline *timeline, uint64_t number
 
 struct rrs_error *event_stops_place(server *server)
 {
-    uint64_t kinds = 1 << RRS_EVENT_SIGNAL;
+    uint64_t kinds = SIGNAL_KINDS;
     if (server->catches_syscalls)
         kinds |= CALL_KINDS;
     if (server->client.exec_events)
@@ -154,6 +180,7 @@ struct rrs_error *event_stops_describe(server *server, struct buffer *fields, in
     bool is_next;
     switch (server->stop.event_kind) {
     case RRS_EVENT_SIGNAL:
+    case RRS_EVENT_TASK_END:
         RRS_TRY(event_stops_signal(server, &info, &is_next));
         *signal = is_next ? gdb_signal(info.si_signo) : GDB_SIGNAL_UNKNOWN;
         return NULL;
@@ -172,15 +199,13 @@ struct rrs_error *event_stops_describe(server *server, struct buffer *fields, in
 struct rrs_error *event_stops_signal(server *server, siginfo_t *info, bool *is_next)
 {
     const struct rrs_event *event;
-    struct rrs_item item;
     *is_next = false;
-    if (server->stop.reason != RRS_STOP_EVENT || server->stop.event_kind != RRS_EVENT_SIGNAL)
+    if (server->stop.reason != RRS_STOP_EVENT || !(SIGNAL_KINDS >> server->stop.event_kind & 1))
         return NULL;
-    RRS_TRY(recording_event(server, server->stop.event, &event));
-    if (!event || !rrs_item_find(event->data, event->size_bytes, RRS_ITEM_SIGINFO, &item) ||
-        item.bytes.size < sizeof *info)
-        return NULL;
-    memcpy(info, item.bytes.bytes, sizeof *info);
     *is_next = true;
+    if (server->trial.on) /* raised in the copy, so no event of the recording */
+        return rrs_timeline_get_siginfo(server->timeline, server->stop.tid, info);
+    RRS_TRY(recording_event(server, server->stop.event, &event));
+    *is_next = event && fatal_or_delivered(event, info);
     return NULL;
 }

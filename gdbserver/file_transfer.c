@@ -4,6 +4,7 @@
  * recording, never from this machine, and nothing can be written (gdb manual, "Host I/O Packets").
  */
 #include "gdbserver/handlers.h"
+#include "gdbserver/mapped_files.h"
 #include "gdbserver/proc_files.h"
 #include "gdbserver/server.h"
 #include "lmdb-store/bytes.h"
@@ -42,7 +43,7 @@ static struct rrs_error *open_path(server *server, const char *path, int *fd)
 {
     if (strncmp(path, "/proc/", 6) == 0)
         return proc_file_open(server, path, fd);
-    return rrs_timeline_open_file(server->timeline, path, fd);
+    return mapped_file_open(server, path, fd);
 }
 
 struct rrs_error *handle_file_open(server *server, const struct arguments *arguments)

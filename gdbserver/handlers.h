@@ -18,7 +18,8 @@
     X(select_resumed)                                                                          \
     X(is_alive)                                                                                \
     X(current_thread)                                                                          \
-    X(first_threads) X(more_threads) /* register_packets.c */                                  \
+    X(first_threads)                                                                           \
+    X(more_threads) /* register_packets.c */                                                   \
         X(read_registers) X(write_registers) X(read_register) X(write_register) /* memory.c */ \
         X(read_memory) X(write_memory) X(search_memory)                                        \
             X(checksum_memory)                    /* breakpoint_packets.c */                   \

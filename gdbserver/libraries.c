@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of shared libraries, as gdb would gather it itself with many more packets. */
-#include "gdbserver/link_map.h"
+#include "gdbserver/mapped_files.h"
 #include "gdbserver/transfer.h"
 
 #include <inttypes.h>
@@ -9,7 +9,8 @@
 static void add_library(server *server, const struct link_map_object *object, struct buffer *xml)
 {
     char name[LINK_MAP_NAME_BYTES];
-    if (!link_map_read_name(server, object, name) || !*name)
+    if (!mapped_file_at(server, object->dynamic, name) &&
+        (!link_map_read_name(server, object, name) || !*name))
         return;
     buffer_add_text(xml, "<library name=\"");
     buffer_add_xml(xml, name);

@@ -30,8 +30,8 @@ static bool auxv_value(server *server, uint64_t wanted, uint64_t *value)
     return false;
 }
 
-/* The program's own dynamic section. */
-static bool find_dynamic(server *server, rrs_addr *dynamic)
+/* The address of the program's segment of that kind. */
+static bool find_segment(server *server, uint32_t segment_kind, rrs_addr *address)
 {
     uint64_t headers, count, bias = 0;
     Elf64_Phdr header;
@@ -43,13 +43,32 @@ static bool find_dynamic(server *server, rrs_addr *dynamic)
             return false;
         if (header.p_type == PT_PHDR)
             bias = headers - header.p_vaddr;
-        if (header.p_type == PT_DYNAMIC) {
-            *dynamic = header.p_vaddr;
+        if (header.p_type == segment_kind) {
+            *address = header.p_vaddr;
             found = true;
         }
     }
-    *dynamic += bias;
+    *address += bias;
     return found;
+}
+
+static bool read_string(server *server, rrs_addr address, char *text, size_t size)
+{
+    size_t bytes = rrs_timeline_read(server->timeline, server->tid, address, text, size);
+    return memchr(text, '\0', bytes) != NULL;
+}
+
+bool link_map_interpreter(server *server, char path[LINK_MAP_NAME_BYTES])
+{
+    rrs_addr address = 0;
+    return find_segment(server, PT_INTERP, &address) &&
+           read_string(server, address, path, LINK_MAP_NAME_BYTES);
+}
+
+rrs_addr link_map_interpreter_base(server *server)
+{
+    uint64_t base;
+    return auxv_value(server, AT_BASE, &base) ? base : 0;
 }
 
 static bool dynamic_value(server *server, rrs_addr dynamic, int64_t tag, uint64_t *value)
@@ -86,7 +105,8 @@ bool link_map_first(server *server, struct link_map_object *object)
 {
     rrs_addr dynamic = 0, debug;
     struct r_debug state;
-    return find_dynamic(server, &dynamic) && dynamic_value(server, dynamic, DT_DEBUG, &debug) &&
+    return find_segment(server, PT_DYNAMIC, &dynamic) &&
+           dynamic_value(server, dynamic, DT_DEBUG, &debug) &&
            read_exact(server, debug, &state, sizeof state) &&
            read_object(server, (rrs_addr)state.r_map, object);
 }
@@ -99,9 +119,7 @@ bool link_map_next(server *server, struct link_map_object *object)
 bool link_map_read_name(server *server, const struct link_map_object *object,
                         char name[LINK_MAP_NAME_BYTES])
 {
-    size_t bytes =
-        rrs_timeline_read(server->timeline, server->tid, object->name, name, LINK_MAP_NAME_BYTES);
-    return memchr(name, '\0', bytes) != NULL;
+    return read_string(server, object->name, name, LINK_MAP_NAME_BYTES);
 }
 
 static uint32_t gnu_hash(const char *name)

@@ -24,6 +24,12 @@ bool link_map_next(server *server, struct link_map_object *object);
 bool link_map_read_name(server *server, const struct link_map_object *object,
                         char name[LINK_MAP_NAME_BYTES]);
 
+/** Writes the path of the program's interpreter, as the program names it. False if it has none. */
+bool link_map_interpreter(server *server, char path[LINK_MAP_NAME_BYTES]);
+
+/** Gives the address at which the kernel loaded the interpreter, 0 if there is none. */
+rrs_addr link_map_interpreter_base(server *server);
+
 /** Finds the address of a symbol that the object exports, by its hash table. */
 bool link_map_find_symbol(server *server, const struct link_map_object *object, const char *name,
                           rrs_addr *address);

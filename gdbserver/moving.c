@@ -2,6 +2,7 @@
 /* Movements for gdb; see the header. */
 #include "gdbserver/moving.h"
 
+#include "engine/events/kinds.h"
 #include "gdbserver/event_stops.h"
 
 #include <inttypes.h>
@@ -115,6 +116,21 @@ static struct rrs_error *move_once(server *server, const struct movement *moveme
     return rrs_timeline_run(server->timeline, movement->direction, &server->stop);
 }
 
+/*
+ * gdb lets a function that it calls return to the stack, where it has put a breakpoint, and the
+ * stack is not executable: what gdb waits for is the breakpoint, not the fault at its place.
+ */
+static struct rrs_error *recognise_breakpoint(server *server)
+{
+    struct user_regs_struct regs;
+    if (server->stop.reason != RRS_STOP_EVENT || server->stop.event_kind != RRS_EVENT_SIGNAL)
+        return NULL;
+    RRS_TRY(rrs_timeline_get_regs(server->timeline, server->stop.tid, &regs));
+    if (breakpoints_has(&server->breakpoints, BREAKPOINT_SOFTWARE, regs.rip))
+        server->stop.reason = RRS_STOP_BREAKPOINT;
+    return NULL;
+}
+
 static struct rrs_error *move(server *server, const struct movement *movement)
 {
     struct rrs_position origin;
@@ -125,8 +141,10 @@ static struct rrs_error *move(server *server, const struct movement *movement)
         RRS_TRY(move_once(server, movement));
         breathe(server);
     } while (!concerns_gdb(server));
+    if (rrs_timeline_in_trial(server->timeline))
+        return recognise_breakpoint(server);
     RRS_TRY(event_stops_arrive(server));
-    return rrs_timeline_in_trial(server->timeline) ? NULL : settle(server, &origin);
+    return settle(server, &origin);
 }
 
 struct rrs_error *move_run(server *server, enum rrs_direction direction)

@@ -63,8 +63,14 @@ struct rrs_error *process_find(server *server, pid_t pid)
     RRS_TRY(recording_first_event(server, pid, &event));
     if (!event)
         return rrs_error_create(RRS_ERROR_NOT_FOUND, "no process %d in this recording", pid);
-    RRS_TRY(rrs_timeline_seek_event(server->timeline, event, &server->stop));
-    return process_choose(server, pid);
+    for (int i = 0; i < 2; i++) { /* its first event may be the one that makes it */
+        RRS_TRY(rrs_timeline_seek_event(server->timeline, event + (uint64_t)i, &server->stop));
+        error = process_choose(server, pid);
+        if (!error)
+            return NULL;
+        rrs_error_destroy(error);
+    }
+    return rrs_error_create(RRS_ERROR_NOT_FOUND, "process %d was not found", pid);
 }
 
 void add_thread_id(const server *server, struct buffer *buffer, pid_t pid, pid_t tid)
