@@ -218,7 +218,7 @@ static void soften_end(server *server, bool steps_over, const struct rrs_positio
         return;
     if (steps_over) {
         server->stop.reason = RRS_STOP_BREAKPOINT;
-        *stuck_at = *origin;
+        origin_of(server, stuck_at);
     } else if (rrs_position_compare(stuck_at, origin) == 0) {
         server->stopped_softly = true;
     }

@@ -61,7 +61,6 @@ rrsoft switch PID"""
     pid = number(argument, "process")
     wire.connection()
     gdb.execute("detach", to_string=True)
-    gdb.execute("file", to_string=True)
     gdb.execute(f"attach {pid}")
 
 
