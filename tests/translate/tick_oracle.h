@@ -27,4 +27,11 @@ uint64_t oracle_valid_flags(const struct shadow *shadow, const struct step *step
 void oracle_clear_pointers(const struct shadow *shadow, const struct program *program,
                            const struct step *steps, int count);
 
+/**
+ * Whether one of the steps may have read or written the memory in which AddressSanitizer keeps its
+ * notes: it lies where odd pointers lead, and what is in it changes from run to run. False in a
+ * build without it.
+ */
+bool oracle_met_sanitizer(const struct shadow *shadow, const struct step *steps, int count);
+
 #endif

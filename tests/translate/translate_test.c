@@ -282,6 +282,14 @@ static bool is_repeatable(const struct trial *trial, const struct machine_state 
             trial->native.rip == stepped->rip);
 }
 
+static bool met_sanitizer(const struct test *t, const struct trial *trial)
+{
+    struct step start = {.rip = trial->start.rip, .flags = trial->start.flags};
+    memcpy(start.gpr, trial->start.gpr, sizeof start.gpr);
+    return oracle_met_sanitizer(t->shadows, &start, 1) ||
+           oracle_met_sanitizer(t->shadows, trial->steps, trial->step_count);
+}
+
 static bool run_native(struct test *t, struct trial *trial, struct random *r)
 {
     generate_state(&t->program, &t->sandbox, r, &trial->start);
@@ -292,7 +300,7 @@ static bool run_native(struct test *t, struct trial *trial, struct random *r)
     sandbox_run(&t->sandbox, &trial->start, &trial->native, &trial->end);
     clear_native_pointers(t, trial);
     save_memory(&t->sandbox, &trial->after);
-    return !touched_engine(t, trial) && is_repeatable(trial, &stepped);
+    return !touched_engine(t, trial) && !met_sanitizer(t, trial) && is_repeatable(trial, &stepped);
 }
 
 static void run_whole(struct test *t, struct trial *trial, struct shadow *shadow)
