@@ -68,17 +68,18 @@ static bool changes_unseen(void *context, int64_t app)
     return rrs_space_changes_unseen(source->task->space, source->attachment->base + (uint64_t)app);
 }
 
-static void add_indirect(void *context, int64_t app, uint32_t shadow)
+static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t shadow)
 {
     struct rrs_source_context *source = context;
-    rrs_lookup_table_add(&source->session->pool, source->task->space->table,
+    struct rrs_address_space *space = source->task->space;
+    rrs_lookup_table_add(&source->session->pool, space->table, space->runtime, entry_kind,
                          source->attachment->base + (uint64_t)app,
                          source->attachment->shadow + shadow);
 }
 
 struct rrs_code_source rrs_space_source(struct rrs_source_context *context)
 {
-    return (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, context};
+    return (struct rrs_code_source){read_code, owns, changes_unseen, add_entry, context};
 }
 
 /* Other address spaces may still look up what a flush forgets: their tables go too. */
@@ -101,16 +102,21 @@ static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task 
     RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
-    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
-                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_JUMPS,
+                          RRS_RUNTIME_L2 - RRS_RUNTIME_JUMPS, PROT_READ | PROT_WRITE,
                           space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L2,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L2, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT + RRS_RUNTIME_L2 -
+                              RRS_RUNTIME_JUMPS));
     space->table_mapped = true;
     return rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
                               RRS_ARGUMENTS((uint64_t)fd), NULL);
 }
 
 static struct rrs_error *translate(struct rrs_session *session, struct rrs_task *task,
-                                   struct rrs_attachment *attachment, rrs_addr pc, bool indirect)
+                                   struct rrs_attachment *attachment, rrs_addr pc,
+                                   enum rrs_entry_kind entry_kind)
 {
     struct rrs_module *module = attachment->module;
     struct rrs_source_context context = {
@@ -119,7 +125,7 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
     if (module->private)
         task->space->fetch_size = 0; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
-                  indirect);
+                  entry_kind);
     if (context.saw_writable)
         return rrs_space_guard(session, task, context.writable_from, context.writable_to);
     return NULL;
@@ -139,7 +145,7 @@ static struct rrs_error *unmap_leftovers(struct rrs_session *session, struct rrs
 }
 
 struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
-                                  rrs_addr app_pc, bool indirect, rrs_addr *shadow)
+                                  rrs_addr app_pc, enum rrs_entry_kind entry_kind, rrs_addr *shadow)
 {
     struct rrs_attachment *attachment;
     const struct rrs_region *region = rrs_space_region_at(task->space, app_pc);
@@ -154,17 +160,18 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
     struct rrs_code_cache *cache = &attachment->module->cache;
     int64_t app = (int64_t)(app_pc - attachment->base);
     struct rrs_block *block = rrs_code_cache_block_at(cache, app);
-    if (!block || (indirect && !block->indirect_entry)) {
+    uint32_t entry_at = entry_kind ? rrs_code_cache_entry_at(cache, app, entry_kind) : 0;
+    if (!block || (entry_kind && !entry_at)) {
         if (!rrs_translate_has_room(cache)) {
             RRS_TRY(rrs_space_enlarge(session, task, app_pc, &attachment));
             cache = &attachment->module->cache;
         }
-        RRS_TRY(translate(session, task, attachment, app_pc, indirect));
+        RRS_TRY(translate(session, task, attachment, app_pc, entry_kind));
         block = rrs_code_cache_block_at(cache, app);
-    } else if (indirect) {
-        rrs_lookup_table_add(&session->pool, task->space->table, app_pc,
-                             attachment->shadow + block->indirect_entry);
     }
+    if (entry_at)
+        rrs_lookup_table_add(&session->pool, task->space->table, task->space->runtime, entry_kind,
+                             app_pc, attachment->shadow + entry_at);
     *shadow = attachment->shadow + block->shadow;
     return NULL;
 }
@@ -333,9 +340,13 @@ static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_tas
                           common + RRS_RUNTIME_CLASSES));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
-    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
-                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_JUMPS,
+                          RRS_RUNTIME_L2 - RRS_RUNTIME_JUMPS, PROT_READ | PROT_WRITE,
                           space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L2,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L2, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT + RRS_RUNTIME_L2 -
+                              RRS_RUNTIME_JUMPS));
     space->table_mapped = true;
     RRS_TRY(rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
                                RRS_ARGUMENTS((uint64_t)fd), NULL));

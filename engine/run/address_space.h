@@ -92,10 +92,11 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
 
 /**
  * Shadow PC for `app_pc` in the task's space, translating as needed; 0 if the program has no
- * executable code there. May inject calls.
+ * executable code there. The tables get an entry of the kind asked for. May inject calls.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
-                                                 rrs_addr app_pc, bool indirect, rrs_addr *shadow);
+                                                 rrs_addr app_pc, enum rrs_entry_kind entry_kind,
+                                                 rrs_addr *shadow);
 
 /** The attachment whose cache holds `shadow_pc`, or NULL. Valid until the next entry. */
 struct rrs_attachment *rrs_space_attachment_of_shadow(struct rrs_address_space *space,

@@ -279,7 +279,7 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
     struct user_regs_struct app = behind_call(call->task, call->regs);
     app.rax = (uint64_t)result;
     rrs_task_ready_safely(call->session, call->task, &app);
-    return rrs_task_resume(call->session, call->task, false);
+    return rrs_task_resume(call->session, call->task, RRS_ENTRY_DIRECT);
 }
 
 /*

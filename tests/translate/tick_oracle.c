@@ -129,6 +129,22 @@ static uint64_t operand_address(const struct shadow *shadow, const struct rrs_in
     return rrs_operand_address(insn, &regs);
 }
 
+bool oracle_reads_dead_flags(const struct shadow *shadow, const struct step *steps, int count)
+{
+    uint64_t valid = STATE_FLAGS;
+    for (int i = 0; i + 1 < count; i++) {
+        struct rrs_insn insn;
+        if (!rrs_decode(shadow->translator.decoder, code_at(&steps[i]), RRS_INSN_MAX_BYTES, &insn))
+            continue;
+        if (insn.kind == RRS_INSN_PLAIN && (insn.flags_read & ~valid & RRS_FLAGS_ARITHMETIC))
+            return true;
+        valid |= insn.flags_killed;
+        if (rrs_insn_ends_flags(&insn))
+            valid &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
+    }
+    return false;
+}
+
 void oracle_clear_pointers(const struct shadow *shadow, const struct program *program,
                            const struct step *steps, int count)
 {
