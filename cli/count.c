@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/program.h"
 #include "cli/text.h"
 #include "engine/run/session.h"
 
@@ -16,46 +17,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { EXIT_CANNOT_EXECUTE = 126, EXIT_NO_PROGRAM = 127 }; /* as a shell has it: POSIX, 2.8.2 */
-
 struct count_options {
     bool per_task, json, stats, no_eager, aslr, any_cpu, help;
     struct option_number slice, block_insns, cut_seed;
     const char *cpu;
 };
-
-static void warn(void *context, const char *message)
-{
-    (void)context;
-    print_error("%s", message);
-}
-
-static bool parse_cpu(const char *name, uint32_t *level)
-{
-    static const char *const names[] = {"native", "baseline", "x86-64-v2", "x86-64-v3"};
-    for (uint32_t i = 0; name && i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *level = i;
-            return true;
-        }
-    return name == NULL;
-}
-
-/* A program that could not even be started: what a shell says and returns, and why. */
-static int report_exec_failure(struct rrs_error *error, const char *program)
-{
-    int code = error->os_errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_CANNOT_EXECUTE;
-    if (error->os_errno == ENOENT && !strchr(program, '/'))
-        print_error("%s: command not found (no such program in any folder of PATH)", program);
-    else if (error->code == RRS_ERROR_UNSUPPORTED)
-        print_error("%s: cannot execute: %s", program, error->message);
-    else if (error->os_errno == ENOEXEC)
-        print_error("%s: cannot execute binary file: %s", program, strerror(ENOEXEC));
-    else
-        print_error("%s: %s (execve refused it)", program, strerror(error->os_errno));
-    rrs_error_destroy(error);
-    return code;
-}
 
 static void print_process(const struct rrs_session *session, const struct rrs_process *process,
                           bool per_task)
@@ -131,25 +97,20 @@ static void print_json(const struct rrs_session *session)
     json_close_object(&json);
 }
 
-static int exit_code_of(int status)
-{
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static int run(const struct count_options *options, const struct rrs_session_options *settings,
                char **argv)
 {
     struct rrs_session session;
     struct rrs_error *error = rrs_session_init(&session, settings);
-    session.warn = warn;
+    session.warn = program_warn;
     if (!error)
         error = rrs_session_run(&session, argv);
     rrs_session_collect(&session);
     int code;
     if (error && !session.started) {
-        code = report_exec_failure(error, argv[0]);
+        code = program_report_exec_failure(error, argv[0]);
     } else {
-        code = error ? print_rrs_error(error) : exit_code_of(session.root_status);
+        code = error ? print_rrs_error(error) : program_exit_code(session.root_status);
         if (options->json)
             print_json(&session);
         else
@@ -198,15 +159,9 @@ int command_count(int argc, char **argv)
         .pin = !options.any_cpu,
         .translate = rrs_translate_defaults,
     };
-    if (!parse_cpu(options.cpu, &settings.cpu_level)) {
-        print_error("count: --cpu '%s': give baseline, x86-64-v2, x86-64-v3 or native",
-                    options.cpu);
+    if (!program_parse_cpu("count", options.cpu, &settings.cpu_level) ||
+        !program_check_slice("count", settings.slice_ticks))
         return EXIT_USAGE;
-    }
-    if (settings.slice_ticks == 0 || settings.slice_ticks > INT64_MAX / 2) {
-        print_error("count: --slice: give a number of ticks of at least 1");
-        return EXIT_USAGE;
-    }
     if (options.block_insns.given &&
         (options.block_insns.value < 1 || options.block_insns.value > 64)) {
         print_error("count: --block-insns: give a number from 1 to 64");

@@ -14,6 +14,8 @@
 
 static const struct command commands[] = {
     /* name, summary, function */
+    {"record", "run a program and record it", command_record},
+    {"replay", "replay a recording", command_replay},
     {"count", "run a program and count its ticks", command_count},
     {"ls", "list the traces", command_ls},
     {"info", "show what a trace says about its recording", command_info},

@@ -381,6 +381,20 @@ static struct rrs_error *choose_base(const struct exec_scan *scan, uint32_t *ind
                             "the program leaves no room below 2 GiB for the runtime");
 }
 
+struct rrs_error *rrs_space_create_bare(struct rrs_session *session, struct rrs_task *task,
+                                        uint32_t base, rrs_addr call_insn)
+{
+    struct rrs_address_space *space = calloc(1, sizeof *space);
+    if (!space)
+        return rrs_error_no_memory();
+    space->references = 1;
+    space->runtime = rrs_runtime_bases[base];
+    space->call_insn = call_insn;
+    task->space = space;
+    RRS_TRY(rrs_lookup_table_create(&session->pool, &space->table));
+    return map_runtime(session, task, base);
+}
+
 struct rrs_error *rrs_space_create(struct rrs_session *session, struct rrs_task *task)
 {
     struct rrs_address_space *space = calloc(1, sizeof *space);

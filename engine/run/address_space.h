@@ -84,6 +84,14 @@ struct rrs_address_space {
 RRS_MUST_CHECK struct rrs_error *rrs_space_create(struct rrs_session *session,
                                                   struct rrs_task *task);
 
+/**
+ * The same for a task whose memory holds nothing of a program: maps the runtime with base number
+ * `base`. `call_insn`: where a traced system call instruction is meanwhile.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_space_create_bare(struct rrs_session *session,
+                                                       struct rrs_task *task, uint32_t base,
+                                                       rrs_addr call_insn);
+
 /** The address space of a forked child. */
 RRS_MUST_CHECK struct rrs_error *rrs_space_fork(struct rrs_session *session,
                                                 const struct rrs_address_space *parent,

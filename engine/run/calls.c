@@ -252,12 +252,19 @@ static const struct call_row *row_of(int number)
     return (unsigned)number < sizeof rows / sizeof rows[0] ? &rows[number] : &other;
 }
 
-void rrs_calls_fill_classes(uint8_t classes[65536])
+void rrs_calls_fill_classes(uint8_t classes[65536], bool some_pass)
 {
     for (int i = 0; i < (int)(sizeof rows / sizeof rows[0]); i++)
-        classes[i] = rows[i].class == CLASS_PASS;
+        classes[i] = some_pass && rows[i].class == CLASS_PASS;
     for (int i = 0; i < 256; i++)
         classes[RRS_RUNTIME_ODD - RRS_RUNTIME_CLASSES + i] = i & 1;
+}
+
+struct rrs_error *rrs_calls_mapping_changed(struct rrs_session *session, struct rrs_task *task,
+                                            uint64_t result)
+{
+    struct call call = {session, task, NULL};
+    return row_of(task->call)->leave(&call, result);
 }
 
 /* --- entry and exit --- */
@@ -274,10 +281,18 @@ static struct user_regs_struct behind_call(const struct rrs_task *task,
     return app;
 }
 
+static struct rrs_error *observe_end(struct rrs_session *session, struct rrs_task *task,
+                                     const struct user_regs_struct *after)
+{
+    const struct rrs_observer *observer = session->observer;
+    return observer ? observer->call_ends(observer->context, task, after) : NULL;
+}
+
 static struct rrs_error *finish_at_once(struct call *call, int64_t result)
 {
     struct user_regs_struct app = behind_call(call->task, call->regs);
     app.rax = (uint64_t)result;
+    RRS_TRY(observe_end(call->session, call->task, &app));
     rrs_task_ready_safely(call->session, call->task, &app);
     return rrs_task_resume(call->session, call->task, RRS_ENTRY_DIRECT);
 }
@@ -399,6 +414,32 @@ static bool is_alone(const struct rrs_session *session)
     return session->tasks && !session->tasks->next;
 }
 
+/* Calls whose effects on memory or on other tasks must not fall into another task's run. */
+static bool is_alone_affair(int number)
+{
+    switch (number) {
+    case SYS_fork:
+    case SYS_vfork:
+    case SYS_clone:
+    case SYS_clone3:
+    case SYS_execve:
+    case SYS_execveat:
+    case SYS_exit:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What the kernel does with such pages, and when, is its secret: it is told to drop them now. */
+static struct rrs_error *make_definite(struct call *call)
+{
+    if (!call->session->observer || call->task->call != SYS_madvise || call->regs->rdx != MADV_FREE)
+        return NULL;
+    call->regs->rdx = MADV_DONTNEED;
+    return rrs_ptrace_set_regs(call->task->tid, call->regs);
+}
+
 /* Waits for the end of a call that cannot sleep, before anything else is looked at. */
 static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_task *task)
 {
@@ -439,6 +480,7 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (memcmp(&before, regs, sizeof before))
             RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     }
+    RRS_TRY(make_definite(&call));
     RRS_TRY(unguard_outputs(&call));
     if (!again)
         concern = rrs_code_concern(session, task, &task->call_regs);
@@ -447,15 +489,22 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
     bool comes_back = task->call_shadow != task->space->call_insn + SYSCALL_BYTES;
     bool one_stop = !again && !task->call_watched && comes_back && !task->opens_view &&
+                    !session->observer &&
                     (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
-    if (row->class == CLASS_HOOK)
+    bool is_short = row->class == CLASS_NEVER || row->class == CLASS_PASS;
+    if (row->class == CLASS_HOOK || (session->observer && is_short))
         return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;
+    if (session->observer && !again) {
+        if (is_alone_affair(task->call))
+            return rrs_session_finish_call(session, task);
+        RRS_TRY(session->observer->call_begins(session->observer->context, task));
+    }
     return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
 }
 
@@ -484,6 +533,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     struct call call = {session, task, &regs};
     const struct call_row *row = row_of(task->call);
     if (task->call == SYS_rt_sigreturn && (long)regs.orig_rax == -1) {
+        RRS_TRY(observe_end(session, task, &regs));
         rrs_task_ready_safely(session, task, &regs);
         return NULL;
     }
@@ -507,6 +557,9 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)
         app.rdx = task->call_regs.rdx;
+    if (task->call == SYS_madvise)
+        app.rdx = task->call_regs.rdx;
+    RRS_TRY(observe_end(session, task, &app));
     rrs_task_ready_safely(session, task, &app);
     return NULL;
 }

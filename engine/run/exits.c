@@ -184,6 +184,23 @@ static struct rrs_error *clear_x87_pointers(struct rrs_task *task, const struct 
     return NULL;
 }
 
+/* Whether its result is anything but a function of the program's state. */
+static bool is_answered(const struct rrs_insn *insn)
+{
+    return insn->kind == RRS_INSN_UNKNOWN ||
+           (insn->trapped_op != RRS_TRAPPED_NONE && insn->trapped_op != RRS_TRAPPED_X87_POINTERS);
+}
+
+static struct rrs_error *observe_insn(const struct exit_context *x, const struct rrs_insn *insn,
+                                      const struct user_regs_struct *before,
+                                      const struct user_regs_struct *after)
+{
+    const struct rrs_observer *observer = x->session->observer;
+    if (!observer || !is_answered(insn))
+        return NULL;
+    return observer->insn(observer->context, x->task, before, after);
+}
+
 static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs_insn *insn)
 {
     struct user_regs_struct before = x->task->regs;
@@ -193,6 +210,7 @@ static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs
         return rrs_handle_signal(x->session, x->task);
     if (x->exit.trapped_op == RRS_TRAPPED_X87_POINTERS)
         RRS_TRY(clear_x87_pointers(x->task, insn, &before));
+    RRS_TRY(observe_insn(x, insn, &before, &x->task->regs));
     return rrs_task_resume(x->session, x->task, RRS_ENTRY_DIRECT);
 }
 
@@ -223,8 +241,15 @@ static struct rrs_error *handle_insn(struct exit_context *x)
     x->task->at_call = true;
     if (insn.kind == RRS_INSN_IRET)
         return handle_iret(x);
-    if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs))
+    const struct rrs_oracle *oracle = x->session->oracle;
+    if (oracle && is_answered(&insn))
+        return oracle->insn(oracle->context, x->task, &insn, &x->regs);
+    struct user_regs_struct before = x->regs;
+    if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs)) {
+        x->regs.rip = pc + insn.length;
+        RRS_TRY(observe_insn(x, &insn, &before, &x->regs));
         return go_on_at(x, pc + insn.length);
+    }
     rrs_task_ready(x->session, x->task, &x->regs);
     RRS_TRY(rrs_run_alone_prepare(x->session, x->task));
     return run_insn_alone(x, &insn);
@@ -349,7 +374,10 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     if (at != cache->prologue.exit_stop) {
         task->call_shadow = x.regs.rip;
         task->call_regs = x.regs;
-        task->call_regs.rip = x.attachment->base + (uint64_t)x.exit.app + x.exit.insn_bytes;
+        task->call_pc = x.attachment->base + (uint64_t)x.exit.app;
+        task->call_regs.rip = task->call_pc + x.exit.insn_bytes;
+        if (session->oracle)
+            return session->oracle->call(session->oracle->context, task);
         bool delivered;
         RRS_TRY(deliver_before_call(&x, &delivered));
         return delivered ? NULL : rrs_handle_call(session, task, &x.regs);

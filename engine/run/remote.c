@@ -9,8 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* Keeps a status for the session's loop. A later one is the task's end, and all that counts. */
-static void keep_report(struct rrs_session *session, pid_t tid, int status)
+void rrs_task_keep_report(struct rrs_session *session, pid_t tid, int status)
 {
     struct rrs_task *task = rrs_task_find(session, tid);
     if (!task && !WIFSTOPPED(status))
@@ -48,11 +47,11 @@ struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
         if (pid == task->tid)
             break;
         if (pid > 0)
-            keep_report(task->session, pid, *status);
+            rrs_task_keep_report(task->session, pid, *status);
     }
     if (rrs_status_event(*status) == PTRACE_EVENT_EXEC) {
         /* Another thread's exec ended this one and took its number. */
-        keep_report(task->session, task->tid, *status);
+        rrs_task_keep_report(task->session, task->tid, *status);
         return gone(task);
     }
     if (WIFSTOPPED(*status)) {

@@ -20,6 +20,12 @@ RRS_MUST_CHECK struct rrs_error *rrs_remote_call_ok(struct rrs_session *session,
                                                     int64_t *result);
 
 /**
+ * Keeps a wait status for the session's loop. A later one of the same task is its end, and all that
+ * counts.
+ */
+void rrs_task_keep_report(struct rrs_session *session, pid_t tid, int status);
+
+/**
  * Waits for the next stop of this one task. If the task ended instead: RRS_ERROR_TRACEE_GONE, with
  * task->dead and task->dead_status set.
  */

@@ -52,7 +52,7 @@ struct rrs_error *rrs_session_init(struct rrs_session *session,
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
         rrs_lower_runtime_page(session->common.memory + RRS_RUNTIME_CODE + i * 4096,
                                rrs_runtime_bases[i]);
-    rrs_calls_fill_classes(session->common.memory + RRS_RUNTIME_CLASSES);
+    rrs_calls_fill_classes(session->common.memory + RRS_RUNTIME_CLASSES, !options->trace_all_calls);
     if (options->pin)
         rrs_cpus_pin(&session->cpus);
     return NULL;
@@ -108,7 +108,11 @@ static struct rrs_error *begin_child(struct rrs_session *session, struct rrs_tas
     regs.r11 = regs.eflags;
     regs.rax = 0;
     rrs_task_ready_safely(session, task, &regs);
-    return NULL;
+    const struct rrs_observer *observer = session->observer;
+    if (!observer)
+        return NULL;
+    struct rrs_task *creator = rrs_task_find(session, task->creator);
+    return observer->task_begins(observer->context, creator, task, task->clone_flags);
 }
 
 static struct rrs_process *fork_process(struct rrs_session *session,
@@ -133,6 +137,8 @@ struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_ta
     if (!task)
         task = rrs_task_create(session, tid);
     task->born = true;
+    task->creator = creator->tid;
+    task->clone_flags = clone_flags;
     task->call_regs = creator->call_regs;
     task->trap = creator->trap;
     task->trap_is_ours = creator->trap_is_ours;
@@ -167,6 +173,26 @@ static struct rrs_error *clone_flags_of(const struct rrs_task *creator, uint64_t
     }
 }
 
+/* An observer is told of a new task before its creator runs on, and changes memory. */
+static struct rrs_error *see_child_stop(struct rrs_session *session, pid_t tid)
+{
+    struct rrs_task *child = rrs_task_find(session, tid);
+    int status;
+    while (child && !child->stopped) {
+        if (child->reported) {
+            child->reported = false;
+            session->reported_count--;
+            status = child->report;
+        } else {
+            RRS_TRY(rrs_task_wait(child, &status));
+        }
+        if (!WIFSTOPPED(status))
+            return NULL; /* killed before it did anything */
+        child->stopped = true;
+    }
+    return child ? begin_child(session, child) : NULL;
+}
+
 static struct rrs_error *handle_clone_event(struct rrs_session *session, struct rrs_task *task)
 {
     unsigned long child;
@@ -174,6 +200,8 @@ static struct rrs_error *handle_clone_event(struct rrs_session *session, struct 
     RRS_TRY(rrs_ptrace_event_message(task->tid, &child));
     RRS_TRY(clone_flags_of(task, &flags));
     RRS_TRY(rrs_handle_new_task(session, task, (pid_t)child, flags));
+    if (session->observer)
+        RRS_TRY(see_child_stop(session, (pid_t)child));
     return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
 }
 
@@ -249,7 +277,8 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     RRS_TRY(rrs_virtual_after_exec(session, task));
     rrs_task_ready_safely(session, task, &initial);
     session->started = true;
-    return NULL;
+    const struct rrs_observer *observer = session->observer;
+    return observer ? observer->exec(observer->context, task) : NULL;
 }
 
 static void report_end(struct rrs_session *session, const struct rrs_task *task)
@@ -265,16 +294,21 @@ static void report_end(struct rrs_session *session, const struct rrs_task *task)
         (struct rrs_task_report){task->tid, task->process->tgid, task->ticks};
 }
 
-static void end_task(struct rrs_session *session, struct rrs_task *task, int status)
+static struct rrs_error *end_task(struct rrs_session *session, struct rrs_task *task, int status)
 {
+    const struct rrs_observer *observer = session->observer;
+    struct rrs_error *error = NULL;
     if (session->runner == task)
         rrs_session_settle(session, false);
+    if (observer && task->space)
+        error = observer->task_ends(observer->context, task, status);
     if (task->process && task->tid == task->process->tgid)
         task->process->status = status;
     if (task->tid == session->root)
         session->root_status = status;
     report_end(session, task);
     rrs_task_remove(session, task);
+    return error;
 }
 
 /* --- stops --- */
@@ -369,6 +403,15 @@ static struct rrs_task *next_ready(struct rrs_session *session)
 
 static const uint64_t alone_ticks = 1ull << 40;
 
+static struct rrs_error *switch_from(struct rrs_session *session, struct rrs_task *task)
+{
+    const struct rrs_observer *observer = session->observer;
+    session->counters.task_switches++;
+    if (!observer || !task || task->state != RRS_TASK_READY)
+        return NULL;
+    return observer->preempt(observer->context, task);
+}
+
 static struct rrs_error *run_next(struct rrs_session *session)
 {
     struct rrs_task *task = session->last_runner;
@@ -380,7 +423,7 @@ static struct rrs_error *run_next(struct rrs_session *session)
         if (!task)
             return NULL;
         if (task != session->last_runner)
-            session->counters.task_switches++;
+            RRS_TRY(switch_from(session, session->last_runner));
         session->last_runner = task;
         /* Alone, it need not give way; whoever comes into being does so at a stop. */
         session->slice_left = session->tasks->next ? session->options.slice_ticks : alone_ticks;
@@ -416,7 +459,7 @@ static struct rrs_error *absorb_death(struct rrs_session *session, pid_t tid,
     if (!task)
         return NULL;
     if (task->dead) {
-        end_task(session, task, task->dead_status);
+        return end_task(session, task, task->dead_status);
     } else {
         task->state = RRS_TASK_IN_SYSCALL;
         if (session->runner == task)
@@ -425,9 +468,25 @@ static struct rrs_error *absorb_death(struct rrs_session *session, pid_t tid,
     return NULL;
 }
 
+/*
+ * While the runner runs, an observer could not be told at which tick something befell another task,
+ * and the runner might see memory change before it was told: such a report waits for the runner's.
+ */
+static pid_t report_of_runner(struct rrs_session *session, int *status)
+{
+    for (;;) {
+        pid_t tid = waitpid(-1, status, __WALL);
+        if (tid <= 0 || !session->runner || tid == session->runner->tid)
+            return tid;
+        rrs_task_keep_report(session, tid, *status);
+    }
+}
+
 /* Waits for any task; what came while the engine waited for another comes first. */
 static pid_t next_report(struct rrs_session *session, int *status)
 {
+    if (session->observer && session->runner && !session->runner->reported)
+        return report_of_runner(session, status);
     struct rrs_task *task = session->reported_count ? session->tasks : NULL;
     while (task && !task->reported)
         task = task->next;
@@ -439,21 +498,65 @@ static pid_t next_report(struct rrs_session *session, int *status)
     return task->tid;
 }
 
+static struct rrs_error *handle_report(struct rrs_session *session, pid_t tid, int status)
+{
+    struct rrs_task *task = rrs_task_find(session, tid);
+    if (!WIFSTOPPED(status)) {
+        return task ? end_task(session, task, status) : NULL;
+    }
+    if (!task) /* a child whose creator has not reported it yet */
+        task = rrs_task_create(session, tid);
+    return absorb_death(session, tid, handle_stop(session, task, status));
+}
+
 static struct rrs_error *wait_and_handle(struct rrs_session *session)
 {
     int status;
     pid_t tid = next_report(session, &status);
     if (tid < 0)
         return errno == EINTR ? NULL : rrs_error_os(errno, NULL, "waiting for the program");
-    struct rrs_task *task = rrs_task_find(session, tid);
-    if (!WIFSTOPPED(status)) {
-        if (task)
-            end_task(session, task, status);
+    return handle_report(session, tid, status);
+}
+
+/* Between two runners: whatever befell the others in the meantime. */
+static struct rrs_error *handle_what_waits(struct rrs_session *session)
+{
+    int status;
+    pid_t tid;
+    while (session->reported_count && !session->runner)
+        RRS_TRY(wait_and_handle(session));
+    while (!session->runner && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+        RRS_TRY(handle_report(session, tid, status));
+    return NULL;
+}
+
+struct rrs_error *rrs_session_finish_call(struct rrs_session *session, struct rrs_task *task)
+{
+    pid_t tid = task->tid, leader = task->process->tgid;
+    bool stays_as_zombie = task->call == SYS_exit && tid == leader && task->process->tasks > 1;
+    RRS_TRY(rrs_ptrace_resume(tid, PTRACE_SYSCALL, 0));
+    if (stays_as_zombie) {
+        rrs_ptrace_await_zombie(tid);
         return NULL;
     }
-    if (!task) /* a child whose creator has not reported it yet */
-        task = rrs_task_create(session, tid);
-    return absorb_death(session, tid, handle_stop(session, task, status));
+    for (;;) {
+        int status;
+        pid_t found = waitpid(-1, &status, __WALL);
+        if (found < 0 && errno != EINTR)
+            return rrs_error_os(errno, NULL, "waiting for task %d", tid);
+        bool execs = found == leader && rrs_status_event(status) == PTRACE_EVENT_EXEC;
+        if (found != tid && !execs) {
+            if (found > 0)
+                rrs_task_keep_report(session, found, status);
+            continue;
+        }
+        int event = WIFSTOPPED(status) ? rrs_status_event(status) : 0;
+        RRS_TRY(handle_report(session, found, status));
+        if (event == PTRACE_EVENT_VFORK)
+            return session->observer->call_begins(session->observer->context, task);
+        if (event != PTRACE_EVENT_FORK && event != PTRACE_EVENT_CLONE)
+            return NULL;
+    }
 }
 
 static struct rrs_error *run_one(struct rrs_session *session)
@@ -465,7 +568,9 @@ static struct rrs_error *run_one(struct rrs_session *session)
 static struct rrs_error *loop(struct rrs_session *session)
 {
     while (session->tasks) {
-        if (!session->runner)
+        if (!session->runner && session->observer)
+            RRS_TRY(handle_what_waits(session));
+        if (!session->runner && session->tasks)
             RRS_TRY(run_one(session));
         if (session->tasks)
             RRS_TRY(wait_and_handle(session));

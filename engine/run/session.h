@@ -10,6 +10,7 @@
 
 #include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
+#include "engine/run/observer.h"
 #include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
 #include "engine/tracee/ptrace.h"
@@ -51,6 +52,7 @@ struct rrs_session_options {
     uint64_t slice_ticks; /* a task runs for so many before another may */
     bool keep_aslr;       /* do not switch address space randomisation off */
     bool pin;             /* tracer and tracees on one CPU */
+    bool trace_all_calls; /* no system call passes without a stop */
     uint32_t cpu_level;   /* 0: the machine's; 1..3: x86-64 baseline, v2, v3 */
     struct rrs_translate_options translate;
 };
@@ -123,6 +125,7 @@ struct rrs_task {
     bool opens_view;    /* it may open a file of /proc that is to be exchanged */
     bool call_watched;  /* its end is to be seen, see run/code_calls.h */
     struct user_regs_struct call_regs; /* app registers at the call; rip behind it */
+    rrs_addr call_pc;                  /* app PC of its instruction */
     rrs_addr call_shadow;              /* shadow PC behind the call */
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
@@ -139,6 +142,11 @@ struct rrs_task {
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_virtual virtual;
+    bool begin_recorded; /* the observer was told that its call began */
+    pid_t creator;       /* NEW: who made it, and how */
+    uint64_t clone_flags;
+    rrs_addr clear_child_tid; /* the kernel writes 0 there when the task ends; 0: nowhere */
+    rrs_addr robust_list;     /* head of its list of robust futexes; 0: none */
     struct rrs_task *next;
 };
 
@@ -146,6 +154,11 @@ struct rrs_task {
 struct rrs_task_report {
     pid_t tid, tgid;
     uint64_t ticks;
+};
+
+/* Addresses that no code cache may take. */
+struct rrs_avoided_range {
+    rrs_addr start, end; /* end is exclusive */
 };
 
 struct rrs_session {
@@ -167,8 +180,13 @@ struct rrs_session {
     uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
-    bool writes_memory; /* a /proc/PID/mem was opened for writing */
-    bool started;       /* the program's first execve succeeded */
+    bool writes_memory;                      /* a /proc/PID/mem was opened for writing */
+    bool started;                            /* the program's first execve succeeded */
+    const struct rrs_observer *observer;     /* NULL: nobody looks on */
+    const struct rrs_oracle *oracle;         /* NULL: the machine answers */
+    const struct rrs_avoided_range *avoided; /* ascending, disjoint */
+    size_t avoided_count;
+    bool pool_inherited; /* every task has the pool's descriptor, under the tracer's number */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };
@@ -197,6 +215,13 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task);
 void rrs_task_pass_signals_on(struct rrs_task *from, struct rrs_task *to);
 void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info);
 struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid);
+
+/**
+ * A call under observation that must be over before anybody else runs: it makes a task, loads a
+ * program, or ends its task.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_session_finish_call(struct rrs_session *session,
+                                                         struct rrs_task *task);
 
 /** Moves what has ticked since the last call to the clock, less a tick that is still pending. */
 void rrs_session_settle(struct rrs_session *session, bool tick_pending);

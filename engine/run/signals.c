@@ -74,9 +74,13 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     struct rrs_disposition *action = &task->process->signals[info->si_signo];
     struct user_regs_struct after;
     int status;
-    task->regs = *regs;
-    RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
+    const struct user_regs_struct before = *regs; /* `regs` may be the task's own */
+    const struct rrs_observer *observer = session->observer;
+    task->regs = before;
+    RRS_TRY(rrs_ptrace_set_regs(task->tid, &before));
     RRS_TRY(rrs_ptrace_set_siginfo(task->tid, info));
+    if (!caught && observer)
+        RRS_TRY(observer->signal(observer->context, task, info, &before, false));
     if (!caught) {
         task->state = RRS_TASK_IN_SYSCALL; /* its end or a job control stop is all that can come */
         if (session->runner == task)
@@ -96,7 +100,7 @@ static struct rrs_error *deliver(struct rrs_session *session, struct rrs_task *t
     RRS_TRY(rrs_own_traps_correct_frame(task, after.rsp, rrs_signal_is_raised(info)));
     if (action->flags & SA_RESETHAND)
         action->handler = (rrs_addr)(uintptr_t)SIG_DFL;
-    return NULL;
+    return observer ? observer->signal(observer->context, task, info, &before, true) : NULL;
 }
 
 /*
@@ -293,6 +297,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
         RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
     if (was_guard)
         return NULL;
+    if (session->oracle)
+        return session->oracle->raised(session->oracle->context, task, info);
     task->trap_is_ours = false;
     bool calls_made;
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
@@ -364,6 +370,8 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     if (rrs_signal_is_raised(&info))
         return handle_raised(session, task, &info, &regs);
+    if (session->oracle) /* somebody means the process that replays, not the program */
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
     if (is_at_safe_point(session, task, regs.rip))

@@ -78,6 +78,7 @@ static struct rrs_error *create(struct rrs_session *session, struct rrs_address_
 /* --- finding room --- */
 
 struct gap_search {
+    const struct rrs_session *session;
     rrs_addr low, high; /* the cache must lie within */
     bool lowest;        /* the lowest fit is wanted, not the highest */
     uint64_t size;
@@ -85,8 +86,8 @@ struct gap_search {
     rrs_addr found; /* 0: none */
 };
 
-/* Takes the gap [from, to) if the cache fits and no better gap is known. */
-static void look_at_gap(struct gap_search *search, rrs_addr from, rrs_addr to)
+/* Takes the range [from, to) if the cache fits and no better one is known. */
+static void look_at_range(struct gap_search *search, rrs_addr from, rrs_addr to)
 {
     const rrs_addr unit = MEBIBYTE - 1;
     from = ((from > search->low ? from : search->low) + unit) & ~unit;
@@ -94,6 +95,21 @@ static void look_at_gap(struct gap_search *search, rrs_addr from, rrs_addr to)
     if (to < from || to - from < search->size || (search->lowest && search->found))
         return;
     search->found = search->lowest ? from : to - search->size;
+}
+
+static void look_at_gap(struct gap_search *search, rrs_addr from, rrs_addr to)
+{
+    const struct rrs_session *session = search->session;
+    for (size_t i = 0; i < session->avoided_count && from < to; i++) {
+        const struct rrs_avoided_range *range = &session->avoided[i];
+        if (range->end <= from || range->start >= to)
+            continue;
+        if (range->start > from)
+            look_at_range(search, from, range->start);
+        from = range->end;
+    }
+    if (from < to)
+        look_at_range(search, from, to);
 }
 
 static bool look_below_mapping(void *context, const struct rrs_mapping *mapping)
@@ -109,10 +125,11 @@ static bool look_below_mapping(void *context, const struct rrs_mapping *mapping)
     return mapping->start < search->high;
 }
 
-static struct rrs_error *find_gap(pid_t tid, rrs_addr low, rrs_addr high, bool lowest,
-                                  uint64_t size, rrs_addr *at)
+static struct rrs_error *find_gap(const struct rrs_session *session, pid_t tid, rrs_addr low,
+                                  rrs_addr high, bool lowest, uint64_t size, rrs_addr *at)
 {
-    struct gap_search search = {.low = low, .high = high, .lowest = lowest, .size = size};
+    struct gap_search search = {
+        .session = session, .low = low, .high = high, .lowest = lowest, .size = size};
     RRS_TRY(rrs_maps_visit(tid, look_below_mapping, &search));
     look_at_gap(&search, search.previous_end, user_space_end - stack_room_bytes);
     *at = search.found;
@@ -128,8 +145,8 @@ static rrs_addr below(rrs_addr address, uint64_t bytes)
  * The best place for a cache of the code at `code`; 0 if there is none within reach (and, with
  * `anywhere`, none at all).
  */
-static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, bool anywhere,
-                                   rrs_addr *at)
+static struct rrs_error *find_room(const struct rrs_session *session, pid_t tid, rrs_addr code,
+                                   uint64_t size, bool anywhere, rrs_addr *at)
 {
     const rrs_addr gibibyte = 1ull << 30;
     const struct {
@@ -148,7 +165,8 @@ static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, bool
     *at = 0;
     for (size_t i = 0; i < sizeof places / sizeof places[0] && !*at; i++)
         if (places[i].low < places[i].high)
-            RRS_TRY(find_gap(tid, places[i].low, places[i].high, places[i].lowest, size, at));
+            RRS_TRY(
+                find_gap(session, tid, places[i].low, places[i].high, places[i].lowest, size, at));
     return NULL;
 }
 
@@ -157,6 +175,9 @@ static struct rrs_error *find_room(pid_t tid, rrs_addr code, uint64_t size, bool
 struct rrs_error *rrs_space_open_pool(struct rrs_session *session, struct rrs_task *task,
                                       rrs_addr scratch, int64_t *fd)
 {
+    if (session->pool_inherited)
+        return rrs_remote_call_ok(session, task, "duplicating a descriptor", SYS_dup,
+                                  RRS_ARGUMENTS((uint64_t)session->pool.fd), fd);
     return rrs_give_descriptor(session, task, session->pool.fd, O_RDWR, scratch, fd);
 }
 
@@ -272,7 +293,7 @@ static struct rrs_error *attach_new(struct rrs_session *session, struct rrs_task
 {
     rrs_addr at;
     bool taken;
-    RRS_TRY(find_room(task->tid, near, size, anywhere, &at));
+    RRS_TRY(find_room(session, task->tid, near, size, anywhere, &at));
     if (!at)
         return NULL;
     RRS_TRY(create(session, task->space, size, (int64_t)(at - base), module));

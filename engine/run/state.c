@@ -149,12 +149,18 @@ static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_ta
     if (!*done)
         return NULL;
     int64_t result;
+    task->call = calls[entry];
+    task->call_pc = regs->rip;
+    task->call_regs = *regs;
+    if (session->oracle)
+        return session->oracle->call(session->oracle->context, task);
     RRS_TRY(rrs_remote_call(session, task, calls[entry],
                             RRS_ARGUMENTS(regs->rdi, regs->rsi, regs->rdx), &result));
     regs->rax = (uint64_t)result;
     RRS_TRY(rrs_tracee_read_all(task->tid, regs->rsp, &regs->rip, 8));
     regs->rsp += 8;
-    return NULL;
+    const struct rrs_observer *observer = session->observer;
+    return observer ? observer->call_ends(observer->context, task, regs) : NULL;
 }
 
 struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
@@ -201,6 +207,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
         RRS_TRY(run_vsyscall(session, task, &was_vsyscall));
         if (!was_vsyscall)
             break;
+        if (session->oracle)
+            return NULL;
         RRS_TRY(rrs_space_enter(session, task, task->regs.rip, RRS_ENTRY_DIRECT, &shadow));
     }
     struct user_regs_struct regs = task->regs;

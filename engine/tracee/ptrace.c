@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/tracee/ptrace.h"
 
+#include "lmdb-store/scope.h"
+
+#include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <time.h>
 
 static struct rrs_error *failed(pid_t tid, const char *request)
 {
@@ -72,6 +77,33 @@ bool rrs_ptrace_is_gone(pid_t tid)
 {
     unsigned long message;
     return ptrace(PTRACE_GETEVENTMSG, tid, 0, &message) == -1 && errno == ESRCH;
+}
+
+void rrs_ptrace_await_zombie(pid_t tid)
+{
+    char path[64], state;
+    const struct timespec moment = {.tv_nsec = 100000};
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", tid, tid);
+    for (;;) {
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1 || state == 'Z' || state == 'X')
+            return;
+        nanosleep(&moment, NULL);
+    }
+}
+
+struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room, size_t *bytes)
+{
+    struct iovec area = {image, room};
+    RRS_TRY(CALL(PTRACE_GETREGSET, tid, (void *)NT_X86_XSTATE, &area));
+    *bytes = area.iov_len;
+    return NULL;
+}
+
+struct rrs_error *rrs_ptrace_set_xstate(pid_t tid, const void *image, size_t bytes)
+{
+    struct iovec area = {(void *)(uintptr_t)image, bytes};
+    return CALL(PTRACE_SETREGSET, tid, (void *)NT_X86_XSTATE, &area);
 }
 
 size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size)

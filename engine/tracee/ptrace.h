@@ -30,11 +30,23 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_sigmask(pid_t tid, uint64_t *mas
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_sigmask(pid_t tid, uint64_t mask);
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned long *message);
 
+/**
+ * The XSAVE image in the standard form (SDM vol. 1 §13.4). RRS_XSTATE_MAX_BYTES are room enough for
+ * any CPU so far.
+ */
+enum { RRS_XSTATE_MAX_BYTES = 16384 };
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room,
+                                                       size_t *bytes);
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_xstate(pid_t tid, const void *image, size_t bytes);
+
 /** Resumes with PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SINGLESTEP or PTRACE_LISTEN. */
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int signal);
 
 /** Whether a task that was stopped is so no more: SIGKILL has ended it. */
 bool rrs_ptrace_is_gone(pid_t tid);
+
+/** Waits until a task that is about to end is a zombie, or gone. */
+void rrs_ptrace_await_zombie(pid_t tid);
 
 /** Reads up to `size` bytes; returns how many could be read, from the start on. */
 size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls: what they returned, and what they wrote. */
+#include "engine/record/recorder.h"
+
+#include "engine/syscalls/outputs.h"
+
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void put_call(struct rrs_body *body, const struct rrs_task *task)
+{
+    const struct user_regs_struct *r = &task->call_regs;
+    const uint64_t arguments[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+    rrs_body_put_call(body, task->call, arguments);
+}
+
+struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
+{
+    struct rrs_recorder *recorder = context;
+    RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
+    put_call(&recorder->body, task);
+    rrs_recorder_hold_back(recorder, task);
+    task->begin_recorded = true;
+    return NULL;
+}
+
+/* --- what was written --- */
+
+struct outputs {
+    struct rrs_recorder *recorder;
+    const struct rrs_task *task;
+};
+
+static size_t read_memory(void *context, rrs_addr address, void *buffer, size_t bytes)
+{
+    const struct outputs *outputs = context;
+    return rrs_tracee_read(outputs->task->tid, address, buffer, bytes);
+}
+
+static struct rrs_error *add_output(void *context, const struct rrs_memory_range *range)
+{
+    const struct outputs *outputs = context;
+    return rrs_recorder_add_memory(outputs->recorder, outputs->task, range->addr, range->bytes);
+}
+
+struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *recorder,
+                                           const struct rrs_task *task, int64_t result)
+{
+    const struct user_regs_struct *r = &task->call_regs;
+    struct outputs outputs = {recorder, task};
+    const struct rrs_memory_reader memory = {read_memory, &outputs};
+    const struct rrs_syscall call = {
+        .number = task->call,
+        .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
+        .result = result,
+    };
+    return rrs_syscall_outputs(&call, &memory, add_output, &outputs);
+}
+
+/* What the recorder itself has to remember of a call. */
+static void take_note(struct rrs_task *task, int64_t result)
+{
+    if (result < 0)
+        return;
+    if (task->call == SYS_set_tid_address)
+        task->clear_child_tid = task->call_regs.rdi;
+    if (task->call == SYS_set_robust_list)
+        task->robust_list = task->call_regs.rdi;
+}
+
+static bool is_error(int64_t result)
+{
+    return result < 0 && result >= -4095;
+}
+
+/* A user who replays wants to see what the program showed, and not what went into files. */
+static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    char path[64];
+    struct stat st;
+    if (task->call != SYS_write && task->call != SYS_writev)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, (int)task->call_regs.rdi);
+    if (stat(path, &st) < 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (recorder->outputs[i].st_nlink && st.st_dev == recorder->outputs[i].st_dev &&
+            st.st_ino == recorder->outputs[i].st_ino) {
+            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i);
+            return;
+        }
+}
+
+static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_task *task,
+                                     const struct user_regs_struct *after)
+{
+    int64_t result = (int64_t)after->rax;
+    if (task->call == SYS_rt_sigreturn) {
+        rrs_body_put_regs(&recorder->body, after, NULL);
+        return rrs_recorder_add_xstate(recorder, task);
+    }
+    struct user_regs_struct expected = rrs_expected_after_call(&task->call_regs, result);
+    expected.orig_rax = after->orig_rax;
+    rrs_body_put_regs(&recorder->body, after, &expected);
+    if (result > 0)
+        add_shown(recorder, task);
+    if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
+        return rrs_recorder_add_mapping(recorder, task, after->rax);
+    return rrs_recorder_add_outputs(recorder, task, result);
+}
+
+struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
+                                       const struct user_regs_struct *after)
+{
+    struct rrs_recorder *recorder = context;
+    bool at_once = recorder->opened == task || !task->begin_recorded;
+    if (recorder->opened == task)
+        recorder->opened = NULL;
+    task->begin_recorded = false;
+    RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
+    put_call(&recorder->body, task);
+    rrs_body_put_result(&recorder->body, (int64_t)after->rax);
+    RRS_TRY(add_effects(recorder, task, after));
+    take_note(task, (int64_t)after->rax);
+    return rrs_recorder_end(recorder, task, at_once ? RRS_EVENT_CALL : RRS_EVENT_CALL_EXIT);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/record/recorder.h"
+
+#include "engine/record/files.h"
+#include "engine/run/state.h"
+#include "lmdb-store/blob.h"
+#include "lmdb-store/event_log_writer.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- events --- */
+
+static uint64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct rrs_event make_event(const struct rrs_recorder *recorder,
+                                   const struct rrs_task *task, enum rrs_event_kind kind)
+{
+    return (struct rrs_event){
+        .tick = recorder->session->clock.ticks,
+        .wall_ns = wall_clock_ns(),
+        .task = task->tid,
+        .event_kind = (uint16_t)kind,
+    };
+}
+
+static struct rrs_error *append(struct rrs_recorder *recorder, struct rrs_event event,
+                                const struct rrs_body *body)
+{
+    event.size_bytes = (uint32_t)body->size;
+    event.data = body->bytes;
+    recorder->events++;
+    return rrs_event_log_append(recorder->writer, &event);
+}
+
+void rrs_recorder_hold_back(struct rrs_recorder *recorder, struct rrs_task *task)
+{
+    struct rrs_body swap = recorder->opened_body;
+    recorder->opened_body = recorder->body;
+    recorder->body = swap;
+    recorder->opened = task;
+    recorder->opened_event = make_event(recorder, task, RRS_EVENT_CALL_ENTER);
+}
+
+static struct rrs_error *write_opened(struct rrs_recorder *recorder)
+{
+    if (!recorder->opened)
+        return NULL;
+    recorder->opened = NULL;
+    return append(recorder, recorder->opened_event, &recorder->opened_body);
+}
+
+struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct rrs_task *task,
+                                     rrs_addr pc)
+{
+    (void)task;
+    RRS_TRY(write_opened(recorder));
+    rrs_body_clear(&recorder->body);
+    rrs_body_put_pc(&recorder->body, pc);
+    return NULL;
+}
+
+struct rrs_error *rrs_recorder_end(struct rrs_recorder *recorder, const struct rrs_task *task,
+                                   enum rrs_event_kind kind)
+{
+    return append(recorder, make_event(recorder, task, kind), &recorder->body);
+}
+
+struct rrs_error *rrs_recorder_add_bytes(struct rrs_recorder *recorder, rrs_addr address,
+                                         const void *bytes, uint64_t size)
+{
+    enum { INLINE_MAX = 16384, BODY_MAX = 512 << 10 };
+    if (!size)
+        return NULL;
+    if (size <= INLINE_MAX && recorder->body.size < BODY_MAX) {
+        rrs_body_put_write(&recorder->body, address, bytes, size);
+        return NULL;
+    }
+    struct rrs_hash hash;
+    RRS_TRY(rrs_blob_put(recorder->writer, bytes, size, &hash));
+    rrs_body_put_blob(&recorder->body, address, size, &hash);
+    return NULL;
+}
+
+struct rrs_error *rrs_recorder_add_memory(struct rrs_recorder *recorder,
+                                          const struct rrs_task *task, rrs_addr address,
+                                          uint64_t size)
+{
+    enum { PIECE = 4 << 20 };
+    uint8_t small[4096];
+    if (size <= sizeof small)
+        return rrs_recorder_add_bytes(recorder, address, small,
+                                      rrs_tracee_read(task->tid, address, small, size));
+    uint8_t *bytes = malloc(size < PIECE ? size : PIECE);
+    struct rrs_error *error = bytes ? NULL : rrs_error_no_memory();
+    while (size && !error) {
+        size_t piece = size < PIECE ? size : PIECE;
+        size_t count = rrs_tracee_read(task->tid, address, bytes, piece);
+        error = rrs_recorder_add_bytes(recorder, address, bytes, count);
+        address += count;
+        size = count < piece ? 0 : size - count;
+    }
+    free(bytes);
+    return error;
+}
+
+struct rrs_error *rrs_recorder_add_xstate(struct rrs_recorder *recorder,
+                                          const struct rrs_task *task)
+{
+    uint8_t image[RRS_XSTATE_MAX_BYTES];
+    size_t bytes;
+    RRS_TRY(rrs_ptrace_get_xstate(task->tid, image, sizeof image, &bytes));
+    rrs_body_put_bytes(&recorder->body, RRS_ITEM_XSTATE, image, bytes);
+    return NULL;
+}
+
+/* --- what the session tells --- */
+
+static struct rrs_error *record_exec(void *context, struct rrs_task *task)
+{
+    struct rrs_recorder *recorder = context;
+    recorder->opened = NULL; /* the execve's beginning: this is its end */
+    task->clear_child_tid = task->robust_list = 0;
+    RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
+    rrs_body_put_task(&recorder->body, task->process->tgid, task->process->parent, 0);
+    rrs_body_put_regs(&recorder->body, &task->regs, NULL);
+    RRS_TRY(rrs_recorder_add_xstate(recorder, task));
+    RRS_TRY(rrs_recorder_add_image(recorder, task));
+    return rrs_recorder_end(recorder, task, RRS_EVENT_EXEC);
+}
+
+static struct rrs_error *record_insn(void *context, struct rrs_task *task,
+                                     const struct user_regs_struct *before,
+                                     const struct user_regs_struct *after)
+{
+    struct rrs_recorder *recorder = context;
+    struct user_regs_struct expected = *before;
+    expected.orig_rax = after->orig_rax;
+    RRS_TRY(rrs_recorder_begin(recorder, task, before->rip));
+    rrs_body_put_regs(&recorder->body, after, &expected);
+    return rrs_recorder_end(recorder, task, RRS_EVENT_INSN);
+}
+
+/* The kernel's frame: from the new stack pointer to where the interrupted stack, or the alternate
+ * one, begins. */
+static uint64_t frame_bytes(const struct rrs_task *task, const struct user_regs_struct *before)
+{
+    enum { MOST = 65536, RED_ZONE = 128 };
+    rrs_addr from = task->regs.rsp;
+    rrs_addr alternate_end = task->alternate_stack + task->alternate_stack_bytes;
+    bool switched = from >= task->alternate_stack && from < alternate_end &&
+                    !(before->rsp > task->alternate_stack && before->rsp <= alternate_end);
+    rrs_addr to = switched ? alternate_end : before->rsp - RED_ZONE;
+    return to > from && to - from < MOST ? to - from : MOST;
+}
+
+static struct rrs_error *record_signal(void *context, struct rrs_task *task, const siginfo_t *info,
+                                       const struct user_regs_struct *before, bool caught)
+{
+    struct rrs_recorder *recorder = context;
+    bool raised = rrs_signal_is_raised(info);
+    RRS_TRY(rrs_recorder_begin(recorder, task, before->rip));
+    rrs_body_put_bytes(&recorder->body, RRS_ITEM_SIGINFO, info, sizeof *info);
+    rrs_body_put_action(&recorder->body, (uint32_t)(caught ? RRS_SIGNAL_HANDLED : RRS_SIGNAL_ENDS) |
+                                             (raised ? RRS_SIGNAL_RAISED : 0));
+    if (task->begin_recorded) { /* it cut a call short */
+        task->begin_recorded = false;
+        RRS_TRY(rrs_recorder_add_outputs(recorder, task, -EINTR));
+    }
+    if (caught) {
+        rrs_body_put_regs(&recorder->body, &task->regs, NULL);
+        RRS_TRY(rrs_recorder_add_xstate(recorder, task));
+        RRS_TRY(rrs_recorder_add_memory(recorder, task, task->regs.rsp, frame_bytes(task, before)));
+    }
+    return rrs_recorder_end(recorder, task, RRS_EVENT_SIGNAL);
+}
+
+static struct rrs_error *record_preempt(void *context, struct rrs_task *task)
+{
+    struct rrs_recorder *recorder = context;
+    RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
+    return rrs_recorder_end(recorder, task, RRS_EVENT_PREEMPT);
+}
+
+static struct rrs_error *clone_arguments(const struct rrs_task *creator, struct clone_args *args)
+{
+    *args = (struct clone_args){0};
+    if (creator->call == SYS_clone) {
+        args->flags = creator->call_regs.rdi;
+        args->child_tid = creator->call_regs.r10;
+        return NULL;
+    }
+    if (creator->call != SYS_clone3)
+        return NULL;
+    size_t size = creator->call_regs.rsi < sizeof *args ? creator->call_regs.rsi : sizeof *args;
+    return rrs_tracee_read_all(creator->tid, creator->call_regs.rdi, args, size);
+}
+
+static struct rrs_error *record_task_begins(void *context, struct rrs_task *creator,
+                                            struct rrs_task *task, uint64_t clone_flags)
+{
+    struct rrs_recorder *recorder = context;
+    struct clone_args args;
+    RRS_TRY(clone_arguments(creator, &args));
+    if (clone_flags & CLONE_CHILD_CLEARTID)
+        task->clear_child_tid = args.child_tid;
+    RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
+    rrs_body_put_task(&recorder->body, task->process->tgid, creator->tid, clone_flags);
+    rrs_body_put_regs(&recorder->body, &task->regs, NULL);
+    if (clone_flags & CLONE_CHILD_SETTID)
+        RRS_TRY(rrs_recorder_add_memory(recorder, task, args.child_tid, sizeof(pid_t)));
+    return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_NEW);
+}
+
+/* --- the end of a task: what the kernel still writes --- */
+
+static struct rrs_task *sharer(const struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    struct rrs_task *other = recorder->session->tasks;
+    while (other && (other == task || other->dead || other->space != task->space))
+        other = other->next;
+    return other;
+}
+
+/* Linux v6.1 kernel/futex/core.c exit_robust_list() */
+static struct rrs_error *add_robust_futexes(struct rrs_recorder *recorder,
+                                            const struct rrs_task *task,
+                                            const struct rrs_task *other)
+{
+    enum { MOST = 2048 }; /* ROBUST_LIST_LIMIT */
+    struct robust_list_head head;
+    rrs_addr list = task->robust_list;
+    if (!list || rrs_tracee_read(other->tid, list, &head, sizeof head) != sizeof head)
+        return NULL;
+    rrs_addr entry = (rrs_addr)(uintptr_t)head.list.next & ~1ull;
+    for (int i = 0; i < MOST && entry && entry != list; i++) {
+        RRS_TRY(rrs_recorder_add_memory(recorder, other, entry + (uint64_t)head.futex_offset, 4));
+        uint64_t next;
+        if (rrs_tracee_read(other->tid, entry, &next, sizeof next) != sizeof next)
+            return NULL;
+        entry = next & ~1ull;
+    }
+    rrs_addr pending = (rrs_addr)(uintptr_t)head.list_op_pending & ~1ull;
+    if (pending)
+        return rrs_recorder_add_memory(recorder, other, pending + (uint64_t)head.futex_offset, 4);
+    return NULL;
+}
+
+static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, int status)
+{
+    struct rrs_recorder *recorder = context;
+    const struct rrs_task *other = sharer(recorder, task);
+    RRS_TRY(rrs_recorder_begin(recorder, task, 0));
+    rrs_body_put_status(&recorder->body, status);
+    if (other) {
+        RRS_TRY(add_robust_futexes(recorder, task, other));
+        if (task->clear_child_tid)
+            RRS_TRY(rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4));
+    }
+    return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_END);
+}
+
+/* --- beginning and end --- */
+
+struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_session *session,
+                                    struct rrs_trace_writer *writer)
+{
+    *recorder = (struct rrs_recorder){
+        .session = session,
+        .writer = writer,
+        .next_identity = 1,
+        .observer =
+            {
+                .context = recorder,
+                .exec = record_exec,
+                .call_begins = rrs_record_call_begins,
+                .call_ends = rrs_record_call_ends,
+                .insn = record_insn,
+                .signal = record_signal,
+                .preempt = record_preempt,
+                .task_begins = record_task_begins,
+                .task_ends = record_task_ends,
+            },
+    };
+    for (int i = 0; i < 2; i++)
+        if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
+            recorder->outputs[i].st_nlink = 0; /* closed */
+    RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    session->observer = &recorder->observer;
+    return NULL;
+}
+
+void rrs_recorder_deinit(struct rrs_recorder *recorder)
+{
+    rrs_recorded_files_destroy(recorder->files);
+    rrs_body_deinit(&recorder->body);
+    rrs_body_deinit(&recorder->opened_body);
+}
+
+struct rrs_error *rrs_recorder_name_kinds(struct rrs_metadata *metadata)
+{
+    static const char *const names[] = {
+#define X(name, text, meaning) text,
+        RRS_EVENT_KINDS(X)
+#undef X
+    };
+    return rrs_string_list_set(&metadata->event_kinds, names, RRS_EVENT_KIND_COUNT);
+}

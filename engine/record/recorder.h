@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recorder: an observer of a session that writes all it is told into a trace.
+ *
+ * One event is held back: a system call that was entered. If its end comes next, both are one
+ * event; if anything else comes first, the beginning is written by itself.
+ */
+#ifndef RRS_ENGINE_RECORD_RECORDER_H
+#define RRS_ENGINE_RECORD_RECORDER_H
+
+#include "engine/events/body.h"
+#include "engine/run/session.h"
+#include "lmdb-store/event.h"
+#include "lmdb-store/trace_writer.h"
+
+#include <sys/stat.h>
+
+struct rrs_recorded_files;
+
+struct rrs_recorder {
+    struct rrs_observer observer;
+    struct rrs_session *session;
+    struct rrs_trace_writer *writer;
+    struct rrs_recorded_files *files;
+    struct rrs_body body;    /* of the event that is being made */
+    struct rrs_task *opened; /* whose call's beginning is held back */
+    struct rrs_event opened_event;
+    struct rrs_body opened_body;
+    uint64_t next_identity; /* of shared mappings */
+    struct stat outputs[2]; /* the tracer's standard output and error */
+    uint64_t events;
+};
+
+/** Makes `session` record into `writer` (borrowed). To be called before the session runs. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder,
+                                                   struct rrs_session *session,
+                                                   struct rrs_trace_writer *writer);
+void rrs_recorder_deinit(struct rrs_recorder *recorder);
+
+/** The names of the kinds of events, for the trace's metadata. Error: NO_MEMORY. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_name_kinds(struct rrs_metadata *metadata);
+
+/* --- between the files of record/ --- */
+
+/** Begins an event of `task`, with its PC; what is held back is written first. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder,
+                                                    const struct rrs_task *task, rrs_addr pc);
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_end(struct rrs_recorder *recorder,
+                                                  const struct rrs_task *task,
+                                                  enum rrs_event_kind kind);
+
+/** Makes what was begun the beginning of the task's call, and holds it back. */
+void rrs_recorder_hold_back(struct rrs_recorder *recorder, struct rrs_task *task);
+
+/** Adds what is now in the task's memory at [address, address + size), as far as it is readable. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_memory(struct rrs_recorder *recorder,
+                                                         const struct rrs_task *task,
+                                                         rrs_addr address, uint64_t size);
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_bytes(struct rrs_recorder *recorder,
+                                                        rrs_addr address, const void *bytes,
+                                                        uint64_t size);
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_xstate(struct rrs_recorder *recorder,
+                                                         const struct rrs_task *task);
+
+/** Adds the memory image of a program that was just loaded. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_image(struct rrs_recorder *recorder,
+                                                        const struct rrs_task *task);
+
+/** Adds the mapping that the task's mmap or shmat has made at `start`. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_mapping(struct rrs_recorder *recorder,
+                                                          const struct rrs_task *task,
+                                                          rrs_addr start);
+
+/** Adds what the task's call, which returned `result`, has written. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *recorder,
+                                                          const struct rrs_task *task,
+                                                          int64_t result);
+
+/* The observer's functions about calls: calls.c. */
+struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task);
+struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
+                                       const struct user_regs_struct *after);
+
+#endif

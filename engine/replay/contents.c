@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/replay/contents.h"
+
+#include "lmdb-store/blob.h"
+#include "lmdb-store/scope.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void rrs_contents_deinit(struct rrs_contents *contents)
+{
+    for (size_t i = 0; i < contents->count; i++)
+        close(contents->files[i].fd);
+    free(contents->files);
+    *contents = (struct rrs_contents){0};
+}
+
+static struct rrs_content_file *find(const struct rrs_contents *contents,
+                                     const struct rrs_map_item *map)
+{
+    for (size_t i = 0; i < contents->count; i++) {
+        struct rrs_content_file *file = &contents->files[i];
+        if (file->shared != map->shared)
+            continue;
+        if (map->shared ? file->identity == map->identity
+                        : file->offset == map->blob_offset &&
+                              !memcmp(&file->blob, &map->blob, sizeof file->blob))
+            return file;
+    }
+    return NULL;
+}
+
+static struct rrs_error *fill(struct rrs_trace_reader *reader, int fd, uint64_t at,
+                              const struct rrs_hash *blob, uint64_t bytes)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *buffer = malloc(PIECE);
+    if (!buffer)
+        return rrs_error_no_memory();
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t piece = bytes - done < PIECE ? bytes - done : PIECE;
+        RRS_TRY(rrs_blob_read(reader, blob, done, buffer, piece));
+        if (pwrite(fd, buffer, piece, (off_t)(at + done)) != (ssize_t)piece)
+            return rrs_error_os(errno, NULL, "filling a mapped file");
+        done += piece;
+    }
+    return NULL;
+}
+
+static struct rrs_error *create(struct rrs_contents *contents, const struct rrs_map_item *map,
+                                struct rrs_content_file **file)
+{
+    if (contents->count == contents->room) {
+        size_t room = contents->room ? contents->room * 2 : 32;
+        void *moved = realloc(contents->files, room * sizeof *contents->files);
+        if (!moved)
+            return rrs_error_no_memory();
+        contents->files = moved;
+        contents->room = room;
+    }
+    struct stat st;
+    int fd = memfd_create("rrsoft-file", MFD_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return rrs_error_os(errno, NULL, "making a file to be mapped");
+    *file = &contents->files[contents->count++];
+    **file = (struct rrs_content_file){
+        .shared = map->shared,
+        .blob = map->blob,
+        .identity = map->identity,
+        .offset = map->shared ? 0 : map->blob_offset,
+        .device = st.st_dev,
+        .inode = st.st_ino,
+        .fd = fd,
+    };
+    return NULL;
+}
+
+static struct rrs_error *enlarge(struct rrs_content_file *file, uint64_t bytes)
+{
+    if (bytes <= file->bytes)
+        return NULL;
+    if (ftruncate(file->fd, (off_t)bytes) < 0)
+        return rrs_error_os(errno, NULL, "enlarging a file to be mapped");
+    file->bytes = bytes;
+    return NULL;
+}
+
+struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_trace_reader *reader,
+                                    const struct rrs_map_item *map,
+                                    const struct rrs_content_file **result)
+{
+    struct rrs_content_file *file = find(contents, map);
+    bool known = file;
+    if (!file)
+        RRS_TRY(create(contents, map, &file));
+    *result = file;
+    if (map->shared)
+        RRS_TRY(enlarge(file, map->file_offset + (map->end - map->start)));
+    if (map->source != RRS_MAP_FILE || (known && !map->shared))
+        return NULL;
+    uint64_t at = map->shared ? map->blob_offset : 0;
+    RRS_TRY(enlarge(file, at + map->blob_bytes));
+    return fill(reader, file->fd, at, &map->blob, map->blob_bytes);
+}

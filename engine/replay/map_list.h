@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The mappings of an address space as the program sees them: disjoint ranges in rising order. */
+#ifndef RRS_ENGINE_REPLAY_MAP_LIST_H
+#define RRS_ENGINE_REPLAY_MAP_LIST_H
+
+#include "engine/events/body.h"
+
+struct rrs_map_entry {
+    rrs_addr start, end; /* end is exclusive */
+    int prot;
+    bool shared, grows_down;
+    uint64_t identity; /* of shared memory: see rrs_map_item */
+    uint64_t file_offset;
+    char *path; /* "" if anonymous; owned */
+};
+
+struct rrs_map_list {
+    struct rrs_map_entry *entries;
+    size_t count, room;
+};
+
+void rrs_map_list_deinit(struct rrs_map_list *list);
+
+/** Makes `to`, which is empty, equal to `from`. */
+void rrs_map_list_copy(struct rrs_map_list *to, const struct rrs_map_list *from);
+
+/** Puts a mapping in place of whatever is in its range. `path` is copied. */
+void rrs_map_list_set(struct rrs_map_list *list, const struct rrs_map_entry *entry);
+void rrs_map_list_remove(struct rrs_map_list *list, rrs_addr start, rrs_addr end);
+void rrs_map_list_protect(struct rrs_map_list *list, rrs_addr start, rrs_addr end, int prot);
+
+/** mremap: what was at [from, from + from_bytes) is now at [to, to + to_bytes). */
+void rrs_map_list_move(struct rrs_map_list *list, rrs_addr from, uint64_t from_bytes, rrs_addr to,
+                       uint64_t to_bytes, bool keep);
+
+/** The entry that holds `address`, or NULL. Valid until the list changes. */
+const struct rrs_map_entry *rrs_map_list_at(const struct rrs_map_list *list, rrs_addr address);
+
+#endif

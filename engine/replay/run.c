@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Shadow code runs, until it comes to where the machine would have had a say. */
+#include "engine/replay/replayer.h"
+#include "engine/run/remote.h"
+#include "engine/run/state.h"
+
+#include <string.h>
+#include <sys/ptrace.h>
+
+/* --- the oracle: each puts the task in front of the instruction and says why it stands there ---
+ */
+
+static void stop(struct rrs_replayer *replayer, enum rrs_run_stop_kind stop_kind)
+{
+    replayer->stop = (struct rrs_run_stop){.stop_kind = stop_kind};
+    replayer->stopped = true;
+}
+
+static bool is_vsyscall(const struct rrs_task *task)
+{
+    return task->call_pc >= 1ull << 63;
+}
+
+static struct rrs_error *meet_call(void *context, struct rrs_task *task)
+{
+    struct rrs_replayer *replayer = context;
+    struct user_regs_struct regs = task->call_regs;
+    if (!is_vsyscall(task)) {
+        rrs_session_settle(&replayer->session, false);
+        task->call = (int)regs.orig_rax;
+        regs.rax = regs.orig_rax;
+        regs.rip = task->call_pc;
+    }
+    rrs_task_ready(&replayer->session, task, &regs);
+    task->at_call = !is_vsyscall(task);
+    stop(replayer, RRS_RUN_CALL);
+    return NULL;
+}
+
+static struct rrs_error *meet_insn(void *context, struct rrs_task *task,
+                                   const struct rrs_insn *insn,
+                                   const struct user_regs_struct *before)
+{
+    struct rrs_replayer *replayer = context;
+    rrs_task_ready(&replayer->session, task, before);
+    stop(replayer, RRS_RUN_INSN);
+    replayer->stop.trapped_op = insn->trapped_op;
+    return NULL;
+}
+
+static struct rrs_error *meet_raised(void *context, struct rrs_task *task, const siginfo_t *info)
+{
+    struct rrs_replayer *replayer = context;
+    (void)task;
+    stop(replayer, RRS_RUN_RAISED);
+    replayer->stop.info = *info;
+    return NULL;
+}
+
+void rrs_replay_init_oracle(struct rrs_replayer *replayer)
+{
+    replayer->oracle = (struct rrs_oracle){
+        .context = replayer, .call = meet_call, .insn = meet_insn, .raised = meet_raised};
+    replayer->session.oracle = &replayer->oracle;
+}
+
+/* --- running --- */
+
+static struct rrs_error *handle_stop(struct rrs_session *session, struct rrs_task *task, int status)
+{
+    switch (rrs_status_event(status)) {
+    case PTRACE_EVENT_SECCOMP:
+        return rrs_handle_seccomp_stop(session, task);
+    case 0:
+        return rrs_handle_signal(session, task);
+    default:
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    }
+}
+
+/* A signal that somebody sent to a host means nothing. */
+static void drop_held_signals(struct rrs_task *task)
+{
+    siginfo_t info;
+    while (rrs_task_take_signal(task, 0, &info))
+        ;
+}
+
+struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_replay_task *task,
+                                 uint64_t budget)
+{
+    struct rrs_session *session = &replayer->session;
+    struct rrs_task *host = task->task;
+    int status;
+    RRS_TRY(rrs_replay_load(replayer, task));
+    replayer->current = task;
+    replayer->stopped = false;
+    task->at_call = false;
+    session->slice_left = budget;
+    while (!replayer->stopped) {
+        drop_held_signals(host);
+        RRS_TRY(rrs_task_resume(session, host, RRS_ENTRY_DIRECT));
+        while (host->state == RRS_TASK_RUNNING) {
+            RRS_TRY(rrs_task_wait(host, &status));
+            RRS_TRY(handle_stop(session, host, status));
+        }
+        if (!replayer->stopped && host->at_safe_point && !session->slice_left)
+            stop(replayer, RRS_RUN_TICK);
+    }
+    return NULL;
+}
+
+static const char *describe_stop(const struct rrs_replayer *replayer)
+{
+    switch (replayer->stop.stop_kind) {
+    case RRS_RUN_CALL:
+        return "a system call";
+    case RRS_RUN_INSN:
+        return "an instruction whose result was recorded";
+    case RRS_RUN_TICK:
+        return "the event's tick";
+    case RRS_RUN_RAISED:
+        return "a fault";
+    default:
+        return "its place";
+    }
+}
+
+struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
+                                         struct rrs_replay_task *task,
+                                         enum rrs_run_stop_kind expected, const char *what)
+{
+    uint64_t now = replayer->session.clock.ticks, tick = replayer->next->tick;
+    if (tick < now)
+        return rrs_replay_diverged(replayer, "it is past by %lu ticks",
+                                   (unsigned long)(now - tick));
+    /* The tick instruction that comes next may itself be what raises the signal. */
+    RRS_TRY(rrs_replay_run(replayer, task, tick - now + (expected == RRS_RUN_RAISED)));
+    if (replayer->stop.stop_kind != expected)
+        return rrs_replay_diverged(replayer, "expected %s, %s came (at %#lx, tick %lu)", what,
+                                   describe_stop(replayer), (unsigned long)task->task->regs.rip,
+                                   (unsigned long)replayer->session.clock.ticks);
+    if (replayer->session.clock.ticks != tick)
+        return rrs_replay_diverged(replayer, "%s came at tick %lu", what,
+                                   (unsigned long)replayer->session.clock.ticks);
+    return NULL;
+}
+
+struct rrs_error *rrs_replay_reach_call(struct rrs_replayer *replayer, struct rrs_replay_task *task)
+{
+    if (task->at_call || task->in_call)
+        return NULL;
+    RRS_TRY(rrs_replay_run_to_stop(replayer, task, RRS_RUN_CALL, "a system call"));
+    task->at_call = true;
+    return NULL;
+}

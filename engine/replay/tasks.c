@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that come into being, load a program and end. */
+#include "engine/replay/replayer.h"
+#include "engine/run/address_space.h"
+#include "engine/run/state.h"
+#include "lmdb-store/blob.h"
+#include "lmdb-store/scope.h"
+
+#include <elf.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+struct rrs_replay_task *rrs_replay_find_task(const struct rrs_replayer *replayer, pid_t tid)
+{
+    struct rrs_replay_task *task = replayer->tasks;
+    while (task && task->tid != tid)
+        task = task->next;
+    return task;
+}
+
+static struct rrs_error *add_task(struct rrs_replayer *replayer, pid_t tid, pid_t tgid,
+                                  pid_t creator, struct rrs_replay_space *space,
+                                  struct rrs_task *task, struct rrs_replay_task **added)
+{
+    struct rrs_replay_task *made = calloc(1, sizeof *made);
+    if (!made)
+        return rrs_error_no_memory();
+    *made = (struct rrs_replay_task){
+        .tid = tid, .tgid = tgid, .creator = creator, .space = space, .task = task};
+    struct rrs_replay_task **link = &replayer->tasks;
+    while (*link)
+        link = &(*link)->next;
+    *link = made;
+    *added = made;
+    return NULL;
+}
+
+void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_task *task)
+{
+    struct rrs_replay_task **link = &replayer->tasks;
+    while (*link != task)
+        link = &(*link)->next;
+    *link = task->next;
+    if (replayer->current == task)
+        replayer->current = NULL;
+    if (task->space->loaded == task)
+        task->space->loaded = NULL;
+    rrs_replay_release_space(replayer, task->space);
+    rrs_task_remove(&replayer->session, task->task);
+    free(task->xstate);
+    free(task);
+}
+
+/* --- memory --- */
+
+static struct rrs_error *apply_blob(struct rrs_replayer *replayer, struct rrs_replay_task *task,
+                                    const struct rrs_item *item)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
+    if (!bytes)
+        return rrs_error_no_memory();
+    for (uint64_t done = 0; done < item->write.size;) {
+        uint64_t left = item->write.size - done, piece = left < PIECE ? left : PIECE;
+        RRS_TRY(rrs_blob_read(replayer->reader, &item->write.hash, done, bytes, piece));
+        RRS_TRY(rrs_replay_poke(replayer, task, item->write.address + done, bytes, piece));
+        done += piece;
+    }
+    return NULL;
+}
+
+struct rrs_error *rrs_replay_apply_writes(struct rrs_replayer *replayer,
+                                          struct rrs_replay_task *task)
+{
+    const struct rrs_event *event = replayer->next;
+    struct rrs_item_reader items = rrs_item_reader_begin(event->data, event->size_bytes);
+    struct rrs_item item;
+    while (rrs_item_next(&items, &item)) {
+        if (item.kind == RRS_ITEM_MAP)
+            RRS_TRY(rrs_replay_map(replayer, task, &item.map));
+        else if (item.kind == RRS_ITEM_WRITE)
+            RRS_TRY(rrs_replay_poke(replayer, task, item.write.address, item.write.bytes,
+                                    item.write.size));
+        else if (item.kind == RRS_ITEM_BLOB)
+            RRS_TRY(apply_blob(replayer, task, &item));
+    }
+    return items.malformed ? rrs_error_create(RRS_ERROR_BAD_TRACE, "event %lu is malformed",
+                                              (unsigned long)event->number)
+                           : NULL;
+}
+
+/* --- exec --- */
+
+struct exec_items {
+    struct rrs_item task, regs, xstate, program, runtime;
+};
+
+static struct rrs_error *find_item(const struct rrs_event *event, enum rrs_item_kind kind,
+                                   struct rrs_item *item)
+{
+    if (rrs_item_find(event->data, event->size_bytes, kind, item))
+        return NULL;
+    return rrs_error_create(RRS_ERROR_BAD_TRACE, "event %lu lacks an item of kind %d",
+                            (unsigned long)event->number, kind);
+}
+
+static struct rrs_error *set_xstate(struct rrs_replay_task *task, const uint8_t *bytes, size_t size)
+{
+    if (task->space->loaded == task)
+        task->space->loaded = NULL;
+    if (!task->xstate)
+        task->xstate = malloc(RRS_XSTATE_MAX_BYTES);
+    if (!task->xstate)
+        return rrs_error_no_memory();
+    task->xstate_bytes = size < RRS_XSTATE_MAX_BYTES ? size : RRS_XSTATE_MAX_BYTES;
+    memcpy(task->xstate, bytes, task->xstate_bytes);
+    return NULL;
+}
+
+struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
+                                             struct rrs_replay_task *task)
+{
+    struct rrs_item item;
+    const struct rrs_event *event = replayer->next;
+    if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_XSTATE, &item))
+        return NULL;
+    return set_xstate(task, item.bytes.bytes, item.bytes.size);
+}
+
+/* argc, argv, NULL, envp, NULL, then the vector: System V ABI, AMD64 supplement §3.4.1. */
+static void find_auxv(struct rrs_replay_task *task)
+{
+    pid_t host = task->space->host;
+    rrs_addr at = task->task->regs.rsp;
+    uint64_t entry[2] = {0};
+    if (rrs_tracee_read(host, at, entry, 8) != 8)
+        return;
+    at += 8 * (entry[0] + 2);
+    do {
+        if (rrs_tracee_read(host, at, entry, 8) != 8)
+            return;
+        at += 8;
+    } while (entry[0]);
+    task->space->auxv = at;
+    do {
+        if (rrs_tracee_read(host, at, entry, sizeof entry) != sizeof entry)
+            return;
+        at += sizeof entry;
+    } while (entry[0] != AT_NULL);
+    task->space->auxv_bytes = at - task->space->auxv;
+}
+
+/* The execve itself is no event of its own: whoever made it runs up to it. */
+static struct rrs_error *reach_execve(struct rrs_replayer *replayer, pid_t tgid)
+{
+    struct rrs_replay_task *maker = replayer->current;
+    if (!maker || maker->tgid != tgid || maker->in_call) {
+        maker = rrs_replay_find_task(replayer, replayer->next->task);
+        if (!maker || maker->in_call)
+            return NULL;
+    }
+    RRS_TRY(rrs_replay_reach_call(replayer, maker));
+    if (maker->task->call != SYS_execve && maker->task->call != SYS_execveat)
+        return rrs_replay_diverged(replayer, "expected an execve, system call %d came",
+                                   maker->task->call);
+    return NULL;
+}
+
+static void remove_group(struct rrs_replayer *replayer, pid_t tgid)
+{
+    for (struct rrs_replay_task *task = replayer->tasks, *next; task; task = next) {
+        next = task->next;
+        if (task->tgid == tgid)
+            rrs_replay_remove_task(replayer, task);
+    }
+}
+
+struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
+{
+    const struct rrs_event *event = replayer->next;
+    struct rrs_session *session = &replayer->session;
+    struct exec_items items;
+    struct rrs_replay_space *zygote, *space;
+    struct rrs_replay_task *task;
+    struct rrs_task *host;
+    RRS_TRY(find_item(event, RRS_ITEM_TASK, &items.task));
+    RRS_TRY(find_item(event, RRS_ITEM_REGS, &items.regs));
+    RRS_TRY(find_item(event, RRS_ITEM_XSTATE, &items.xstate));
+    RRS_TRY(find_item(event, RRS_ITEM_PROGRAM, &items.program));
+    RRS_TRY(find_item(event, RRS_ITEM_RUNTIME, &items.runtime));
+    pid_t tgid = items.task.task.tgid;
+    if (replayer->tasks)
+        RRS_TRY(reach_execve(replayer, tgid));
+    struct rrs_replay_task *before = rrs_replay_find_task(replayer, event->task);
+    pid_t creator = before ? before->creator : 0;
+    remove_group(replayer, tgid);
+    RRS_TRY(rrs_replay_zygote(replayer, items.runtime.runtime.base_index, &zygote));
+    struct rrs_process *process = rrs_process_create(session, tgid);
+    RRS_TRY(rrs_replay_fork_space(replayer, zygote, rrs_task_find(session, zygote->host), process,
+                                  &space, &host));
+    space->brk_start = space->brk = items.runtime.runtime.brk;
+    space->program = strndup((const char *)items.program.bytes.bytes, items.program.bytes.size);
+    RRS_TRY(add_task(replayer, event->task, tgid, creator, space, host, &task));
+    struct user_regs_struct regs = {0};
+    rrs_item_apply_regs(&items.regs, &regs);
+    rrs_task_ready_safely(session, host, &regs);
+    RRS_TRY(rrs_replay_apply_writes(replayer, task));
+    rrs_task_ready_safely(session, host, &regs);
+    RRS_TRY(set_xstate(task, items.xstate.bytes.bytes, items.xstate.bytes.size));
+    find_auxv(task);
+    replayer->current = task;
+    if (!replayer->root)
+        replayer->root = event->task;
+    return NULL;
+}
+
+/* --- new tasks --- */
+
+static struct rrs_error *share_space(struct rrs_replayer *replayer,
+                                     const struct rrs_replay_task *creator,
+                                     struct rrs_process *process, struct rrs_task **task)
+{
+    *task = rrs_task_create(&replayer->session, creator->space->host);
+    (*task)->space = creator->task->space;
+    (*task)->space->references++;
+    (*task)->process = process;
+    process->tasks++;
+    creator->space->references++;
+    return NULL;
+}
+
+struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
+{
+    const struct rrs_event *event = replayer->next;
+    struct rrs_session *session = &replayer->session;
+    struct rrs_item what, registers;
+    struct rrs_task *host;
+    RRS_TRY(find_item(event, RRS_ITEM_TASK, &what));
+    RRS_TRY(find_item(event, RRS_ITEM_REGS, &registers));
+    struct rrs_replay_task *creator = rrs_replay_find_task(replayer, what.task.creator);
+    if (!creator)
+        return rrs_replay_diverged(replayer, "the creator, task %d, does not exist",
+                                   what.task.creator);
+    RRS_TRY(rrs_replay_reach_call(replayer, creator));
+    bool thread = what.task.flags & CLONE_THREAD;
+    struct rrs_process *process =
+        thread ? creator->task->process : rrs_process_create(session, what.task.tgid);
+    struct rrs_replay_space *space = creator->space;
+    RRS_TRY(rrs_replay_unload(creator->space));
+    if (what.task.flags & CLONE_VM)
+        RRS_TRY(share_space(replayer, creator, process, &host));
+    else
+        RRS_TRY(
+            rrs_replay_fork_space(replayer, creator->space, creator->task, process, &space, &host));
+    struct rrs_replay_task *task;
+    RRS_TRY(add_task(replayer, event->task, what.task.tgid, creator->tid, space, host, &task));
+    struct user_regs_struct regs = {0};
+    rrs_item_apply_regs(&registers, &regs);
+    rrs_task_ready_safely(session, host, &regs);
+    RRS_TRY(rrs_replay_apply_writes(replayer, task));
+    rrs_task_ready_safely(session, host, &regs);
+    return set_xstate(task, creator->xstate, creator->xstate_bytes);
+}
+
+/* --- the end --- */
+
+/* Another task that shows the memory of `task`. */
+static struct rrs_replay_task *sharer(const struct rrs_replayer *replayer,
+                                      const struct rrs_replay_task *task)
+{
+    struct rrs_replay_task *other = replayer->tasks;
+    while (other && (other == task || other->space != task->space))
+        other = other->next;
+    return other;
+}
+
+struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer)
+{
+    const struct rrs_event *event = replayer->next;
+    struct rrs_replay_task *task = rrs_replay_find_task(replayer, event->task);
+    struct rrs_item status;
+    if (!task)
+        return rrs_replay_diverged(replayer, "task %d does not exist", event->task);
+    bool runs = replayer->current == task && !task->in_call && !task->at_call && !task->ends;
+    if (runs) /* to its exit; or it was killed */
+        RRS_TRY(rrs_replay_run(replayer, task, event->tick - replayer->session.clock.ticks));
+    struct rrs_replay_task *other = sharer(replayer, task);
+    if (other)
+        RRS_TRY(rrs_replay_apply_writes(replayer, other));
+    RRS_TRY(find_item(event, RRS_ITEM_STATUS, &status));
+    if (task->tid == replayer->root)
+        replayer->exit_status = status.status;
+    rrs_replay_remove_task(replayer, task);
+    return NULL;
+}
