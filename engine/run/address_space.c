@@ -17,6 +17,46 @@ enum { PAGE = 4096 };
 
 /* --- entering shadow code --- */
 
+/* Reads of the tracee's memory cost more than what is read: pages of code are kept. */
+enum { FETCHED_PAGES = 128 };
+
+struct rrs_fetched_page {
+    rrs_addr address;
+    uint32_t generation; /* of the space; an older one's contents may have changed */
+    uint32_t bytes;      /* that could be read */
+    uint8_t contents[PAGE];
+};
+
+static const struct rrs_fetched_page *fetch_page(struct rrs_source_context *source, rrs_addr pc)
+{
+    struct rrs_address_space *space = source->task->space;
+    rrs_addr address = pc & ~(rrs_addr)(PAGE - 1);
+    if (!space->fetched) {
+        space->fetched = calloc(FETCHED_PAGES, sizeof *space->fetched);
+        space->fetch_generation++;
+        assert(space->fetched && "out of memory for code that was read");
+    }
+    struct rrs_fetched_page *page = &space->fetched[address / PAGE % FETCHED_PAGES];
+    if (page->address != address || page->generation != space->fetch_generation) {
+        page->address = address;
+        page->generation = space->fetch_generation;
+        page->bytes = (uint32_t)rrs_tracee_read(source->task->tid, address, page->contents, PAGE);
+    }
+    return page;
+}
+
+/* Bytes of code from `pc` on, `size` at most, by the regions. */
+static size_t code_bytes_at(const struct rrs_address_space *space, const struct rrs_region *region,
+                            rrs_addr pc, size_t size)
+{
+    rrs_addr end = region->end;
+    if (pc + size > end) {
+        const struct rrs_region *next = rrs_space_region_at(space, end);
+        end = next ? next->end : end;
+    }
+    return pc + size < end ? size : end - pc;
+}
+
 static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size)
 {
     struct rrs_source_context *source = context;
@@ -25,22 +65,19 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
     const struct rrs_region *region = rrs_space_region_at(space, pc);
     if (!region)
         return 0;
-    if (pc < space->fetch_at || pc >= space->fetch_at + space->fetch_size ||
-        (pc + size > space->fetch_at + space->fetch_size && space->fetch_size == RRS_FETCH_BYTES)) {
-        space->fetch_at = pc & ~(rrs_addr)(PAGE - 1);
-        space->fetch_size =
-            rrs_tracee_read(source->task->tid, space->fetch_at, space->fetched, RRS_FETCH_BYTES);
+    size = code_bytes_at(space, region, pc, size);
+    size_t count = 0;
+    while (count < size) {
+        const struct rrs_fetched_page *page = fetch_page(source, pc + count);
+        uint32_t offset = (pc + count) & (PAGE - 1);
+        size_t part = page->bytes > offset ? page->bytes - offset : 0;
+        part = part < size - count ? part : size - count;
+        memcpy(buffer + count, page->contents + offset, part);
+        count += part;
+        if (offset + part < PAGE)
+            break;
     }
-    if (pc >= space->fetch_at + space->fetch_size)
-        return 0;
-    rrs_addr end = space->fetch_at + space->fetch_size;
-    if (end > region->end) {
-        const struct rrs_region *next = rrs_space_region_at(space, region->end);
-        end = next && next->end > end ? end : next ? next->end : region->end;
-    }
-    size_t count = pc + size < end ? size : end - pc;
-    memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
-    if (region->writable && !region->changes_unseen) {
+    if (count && region->writable && !region->changes_unseen) {
         if (!source->saw_writable || pc < source->writable_from)
             source->writable_from = pc;
         if (!source->saw_writable || pc + count > source->writable_to)
@@ -123,7 +160,7 @@ static struct rrs_error *translate(struct rrs_session *session, struct rrs_task 
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
     if (module->private)
-        task->space->fetch_size = 0; /* it may have changed since the last look */
+        task->space->fetch_generation++; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
                   entry_kind);
     if (context.saw_writable)
@@ -234,7 +271,7 @@ struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_tas
 {
     struct rrs_address_space *space = task->space;
     bool had_code = rrs_space_has_code(space, start, end);
-    space->fetch_size = 0;
+    space->fetch_generation++;
     rrs_space_forget_pages(space, start, end);
     rrs_regions_set(space, start, end, region);
     if (had_code) {
@@ -446,7 +483,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
         return rrs_error_no_memory();
     *space = *parent;
     space->references = 1;
-    space->fetch_size = 0;
+    space->fetched = NULL;
     space->regions = copy_array(parent->regions, parent->region_count, sizeof *parent->regions);
     space->region_room = parent->region_count;
     space->attachments =
@@ -471,6 +508,7 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
     rrs_lookup_table_release(&session->pool, space->table);
     free(space->regions);
     free(space->attachments);
+    free(space->fetched);
     free(space->pages);
     free(space);
 }

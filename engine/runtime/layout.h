@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's place in each address space: a range of 4 MiB below 2 GiB that shadow code reaches
+ * The runtime's place in each address space: a range of 6 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
  *   0x000000  session page       the tick cells; one page of the session, mapped everywhere   rw
@@ -11,7 +11,7 @@
  *   0x0f0000  jumps              direct-mapped, app PC -> entry, read inline                  rw
  *   0x170000  returns            the same for returns                                         rw
  *   0x1f0000  complete table     open addressing, searched where those do not help            r
- *   0x3f0000  end
+ *   0x5f0000  end
  *
  * The lookup tables belong to the address space; all else is the session's.
  */
@@ -30,10 +30,10 @@ enum {
     RRS_RUNTIME_JUMPS = 0x0f0000,
     RRS_RUNTIME_RETURNS = 0x170000,
     RRS_RUNTIME_L2 = 0x1f0000,
-    RRS_RUNTIME_BYTES = 0x3f0000,
+    RRS_RUNTIME_BYTES = 0x5f0000,
 
     RRS_ENTRY_SLOTS = 1 << 16, /* of 8 bytes: 512 KiB, of which only the lines in use cost cache */
-    RRS_L2_BITS = 17,
+    RRS_L2_BITS = 18,
     RRS_L2_RETURN_BIT = 63, /* set in the key of a return's entry */
 
     /* Offsets within the code page. */
