@@ -98,9 +98,9 @@ static struct rrs_error *handle_no_address(struct exit_context *x, rrs_addr targ
 
 static struct rrs_error *handle_miss(struct exit_context *x, enum rrs_entry_kind entry_kind)
 {
-    rrs_addr target = x->regs.rcx;
+    rrs_addr target = entry_kind == RRS_ENTRY_CALL ? x->regs.r10 : x->regs.rcx;
     x->session->counters.stops_miss++;
-    rrs_state_behind_transfer(x->task, &x->regs);
+    rrs_state_behind_transfer(x->task, entry_kind, &x->regs);
     bool done = false;
     if (!is_canonical(target))
         RRS_TRY(handle_no_address(x, target, &done));
@@ -348,6 +348,18 @@ static struct rrs_error *deliver_before_call(struct exit_context *x, bool *deliv
     return NULL;
 }
 
+static enum rrs_entry_kind kind_of_miss(uint64_t exit_id)
+{
+    switch (exit_id) {
+    case RRS_FIXED_EXIT_MISS_RETURN:
+        return RRS_ENTRY_RETURN;
+    case RRS_FIXED_EXIT_MISS_CALL:
+        return RRS_ENTRY_CALL;
+    default:
+        return RRS_ENTRY_JUMP;
+    }
+}
+
 struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rrs_task *task)
 {
     struct exit_context x = {.session = session, .task = task};
@@ -358,8 +370,7 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     if (x.regs.rip == task->space->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_STOP) {
         restore_exit_registers(task, &x.regs);
         x.task->at_call = true;
-        bool returns = task->space->table->cells->exit_id == RRS_FIXED_EXIT_MISS_RETURN;
-        return handle_miss(&x, returns ? RRS_ENTRY_RETURN : RRS_ENTRY_JUMP);
+        return handle_miss(&x, kind_of_miss(task->space->table->cells->exit_id));
     }
     x.attachment = rrs_space_attachment_of_shadow(task->space, x.regs.rip);
     if (!x.attachment)

@@ -26,8 +26,9 @@ struct rrs_error *rrs_lookup_table_create(struct rrs_shared_pool *pool,
     made->references = 1;
     made->cells = (struct rrs_cells *)made->piece.memory;
     uint8_t *tables = made->piece.memory + RRS_LOOKUP_LEVELS_AT;
-    made->jumps = (uint64_t *)tables;
-    made->returns = (uint64_t *)(tables + RRS_RUNTIME_RETURNS - RRS_RUNTIME_JUMPS);
+    for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_TABLES; kind++)
+        made->direct[kind - 1] =
+            (uint64_t *)(tables + rrs_entry_places[kind].table - RRS_RUNTIME_JUMPS);
     made->l2 = (struct rrs_lookup_entry *)(tables + RRS_RUNTIME_L2 - RRS_RUNTIME_JUMPS);
     *table = made;
     return NULL;
@@ -63,14 +64,13 @@ void rrs_lookup_table_add(struct rrs_shared_pool *pool, struct rrs_lookup_table 
                           uint32_t runtime, enum rrs_entry_kind entry_kind, uint64_t app_pc,
                           uint64_t shadow_pc)
 {
-    bool returns = entry_kind == RRS_ENTRY_RETURN;
-    uint64_t key = app_pc | (uint64_t)returns << RRS_L2_RETURN_BIT;
-    uint64_t miss =
-        runtime + RRS_RUNTIME_CODE + (returns ? RRS_CODE_MISS_RETURN : RRS_CODE_MISS_JUMP);
+    const struct rrs_entry_place *place = &rrs_entry_places[entry_kind];
+    uint64_t key = app_pc | place->key_bit;
+    uint64_t miss = runtime + RRS_RUNTIME_CODE + place->miss;
     if (table->count >= L2_FULL)
         rrs_lookup_table_clear(pool, table);
     struct rrs_lookup_entry *entry = find(table, key);
-    uint64_t *direct = (returns ? table->returns : table->jumps) + rrs_lookup_slot(app_pc);
+    uint64_t *direct = table->direct[entry_kind - 1] + rrs_lookup_slot(app_pc);
     if (!entry->key)
         table->count++;
     if (!*direct || *direct == entry->shadow_pc - miss) /* else it is of use to another */

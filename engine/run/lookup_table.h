@@ -17,7 +17,7 @@ struct rrs_lookup_table {
     uint32_t references;
     struct rrs_shared_piece piece; /* the cells page, then the tables */
     struct rrs_cells *cells;
-    uint64_t *jumps, *returns;
+    uint64_t *direct[RRS_ENTRY_TABLES]; /* by entry kind - 1 */
     struct rrs_lookup_entry *l2;
     uint32_t count; /* entries in use in the complete table */
 };

@@ -243,7 +243,7 @@ static void fill_table_from(struct rrs_session *session, struct rrs_address_spac
         if (!entry->app_plus_1 || !entry->block || app < attachment->start ||
             app >= attachment->end)
             continue;
-        for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_RETURN; kind++)
+        for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_TABLES; kind++)
             if (entry->table_entry[kind - 1])
                 rrs_lookup_table_add(&session->pool, space->table, space->runtime, kind, app,
                                      attachment->shadow + entry->table_entry[kind - 1]);

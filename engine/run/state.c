@@ -19,10 +19,17 @@ void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *ta
                                               (int64_t)(regs->rip - attachment->base));
 }
 
-void rrs_state_behind_transfer(const struct rrs_task *task, struct user_regs_struct *regs)
+void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind entry_kind,
+                               struct user_regs_struct *regs)
 {
-    regs->rcx = task->space->table->cells->lookup_rcx;
-    regs->r11 = task->space->table->cells->lookup_r11;
+    const struct rrs_cells *cells = task->space->table->cells;
+    if (entry_kind == RRS_ENTRY_CALL) {
+        regs->rax = cells->call_rax;
+        regs->r10 = cells->call_r10;
+    } else {
+        regs->rcx = cells->lookup_rcx;
+        regs->r11 = cells->lookup_r11;
+    }
 }
 
 /* Takes back the registers that shadow code keeps in cells at a place with map state `state`. */
@@ -35,6 +42,9 @@ static void take_back(const struct rrs_cells *cells, uint8_t state, struct user_
         break;
     case RRS_MAP_RCX_IN_CELL:
         regs->rcx = cells->lookup_rcx;
+        break;
+    case RRS_MAP_R10_IN_CELL:
+        regs->r10 = cells->call_r10;
         break;
     case RRS_MAP_LENT_RSI:
         regs->rsi = cells->lent;

@@ -27,9 +27,10 @@ void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *ta
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs);
 
 /**
- * Puts the registers that an indirect transfer keeps in cells into `regs`: the app state behind it.
+ * Puts the registers that a transfer by table keeps in cells into `regs`: the app state behind it.
  */
-void rrs_state_behind_transfer(const struct rrs_task *task, struct user_regs_struct *regs);
+void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind entry_kind,
+                               struct user_regs_struct *regs);
 
 /** Whether `shadow_pc` is where a return writes to the stack, which natively it only reads. */
 bool rrs_state_is_returning(struct rrs_task *task, rrs_addr shadow_pc);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/translate/code_cache.h"
 
+#include "engine/runtime/layout.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,12 @@ enum {
     PAGE_SHIFT = 12,
     JMP_BYTES = 5,
     EXIT_STUB_BYTES = 32,
+};
+
+const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1] = {
+    [RRS_ENTRY_JUMP] = {RRS_RUNTIME_JUMPS, RRS_CODE_MISS_JUMP, 0},
+    [RRS_ENTRY_RETURN] = {RRS_RUNTIME_RETURNS, RRS_CODE_MISS_RETURN, 1ull << RRS_L2_RETURN_BIT},
+    [RRS_ENTRY_CALL] = {RRS_RUNTIME_CALLS, RRS_CODE_MISS_CALL, 1ull << RRS_L2_CALL_BIT},
 };
 
 static void *grow(void *array, uint32_t *room, uint32_t needed, size_t element_bytes)

@@ -41,8 +41,17 @@ enum rrs_entry_kind {
     RRS_ENTRY_DIRECT, /* by code that knows it, or by the tracer */
     RRS_ENTRY_JUMP,   /* by the table of jumps */
     RRS_ENTRY_RETURN, /* by the table of returns */
-    RRS_ENTRY_TABLES = 2,
+    RRS_ENTRY_CALL,   /* by the table of calls */
+    RRS_ENTRY_TABLES = 3,
 };
+
+/* What the runtime has for each kind of entry but the first. */
+struct rrs_entry_place {
+    uint32_t table;   /* offset from the runtime base */
+    uint32_t miss;    /* where it leads from free slots: offset in the code page */
+    uint64_t key_bit; /* set in keys of the complete table */
+};
+extern const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1];
 
 enum rrs_exit_kind {
     RRS_EXIT_LINK,    /* a direct transfer whose target had no shadow code */
@@ -100,7 +109,7 @@ struct rrs_entry {
     uint32_t app_plus_1;                    /* 0: free */
     uint32_t block;                         /* index + 1; 0: not translated */
     uint32_t waiting;                       /* index of an exit; 0: none */
-    uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns; 0: none */
+    uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns, calls */
 };
 
 /** Makes an empty cache in `memory` (borrowed), with its prologue. */

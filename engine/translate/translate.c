@@ -47,7 +47,7 @@ struct open_call {
     uint8_t *displacement;
     int64_t pushed, app_next;
     int64_t target;
-    bool indirect; /* the target is in rcx instead */
+    bool indirect; /* the target is in r10 instead */
 };
 
 struct request {
@@ -262,12 +262,13 @@ static void emit_indirect(struct request *r, const struct rrs_insn *insn,
                           const struct rrs_block *block, int64_t app)
 {
     int64_t next = app + insn->length;
-    if (!rrs_lower_indirect_operand(&r->e, insn, next, site_of(r, block), &r->map))
+    bool calls = insn->kind == RRS_INSN_CALL_INDIRECT;
+    bool reached = calls ? rrs_lower_call_operand(&r->e, insn, next, site_of(r, block), &r->map)
+                         : rrs_lower_indirect_jump(&r->e, insn, next, site_of(r, block), &r->map);
+    if (!reached)
         emit_exit(r, RRS_EXIT_REFUSED, app, insn);
-    else if (insn->kind == RRS_INSN_CALL_INDIRECT)
+    else if (calls)
         emit_call(r, next, 0, true);
-    else
-        rrs_lower_indirect_jump(&r->e);
 }
 
 static void emit_xsave(struct request *r, const struct rrs_insn *insn, int64_t app)
@@ -410,6 +411,8 @@ static void emit_entry(struct request *r, int64_t app, enum rrs_entry_kind entry
     rrs_code_cache_entry(r->cache, (uint32_t)app)->table_entry[entry_kind - 1] = at;
     if (entry_kind == RRS_ENTRY_RETURN)
         rrs_lower_return_entry(&r->e, app);
+    else if (entry_kind == RRS_ENTRY_CALL)
+        rrs_lower_call_entry(&r->e, app, r->cache->shadow_base + r->cache->prologue.miss_call);
     else
         rrs_lower_jump_entry(&r->e, app);
     r->source->add_entry(r->source->context, app, entry_kind, at);
@@ -486,7 +489,7 @@ static void emit_thunks(struct request *r)
         rrs_patch_rel32(call->displacement, at, r->e.here);
         rrs_lower_app_return_address(&r->e, call->pushed, call->app_next);
         if (call->indirect)
-            rrs_lower_indirect_jump(&r->e);
+            rrs_lower_call_by_table(&r->e);
         else
             branch_to(r, rrs_lower_jmp(&r->e), call->target);
     }

@@ -55,11 +55,11 @@ static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind
     uint64_t app_pc = sandbox->base + (uint64_t)app, shadow_pc = s->cache_address + offset;
     if (s->made_count == MADE_MAX)
         return;
-    bool returns = entry_kind == RRS_ENTRY_RETURN;
-    uint64_t key = app_pc | (uint64_t)returns << RRS_L2_RETURN_BIT;
-    uint64_t miss =
-        sandbox->runtime + RRS_RUNTIME_CODE + (returns ? RRS_CODE_MISS_RETURN : RRS_CODE_MISS_JUMP);
-    uint64_t *direct = (returns ? sandbox->returns : sandbox->jumps) + rrs_lookup_slot(app_pc);
+    const struct rrs_entry_place *place = &rrs_entry_places[entry_kind];
+    uint64_t key = app_pc | place->key_bit;
+    uint64_t miss = sandbox->runtime + RRS_RUNTIME_CODE + place->miss;
+    uint64_t *direct =
+        (uint64_t *)(uintptr_t)(sandbox->runtime + place->table) + rrs_lookup_slot(app_pc);
     uint32_t l2 = free_l2_slot(sandbox, key);
     if (s->use_direct)
         *direct = shadow_pc - miss;
@@ -195,10 +195,26 @@ static void restore_exit_registers(struct shadow_run *run)
     run->state->gpr[R11] = cells->exit_r11;
 }
 
-static void take_transfer_registers(struct shadow_run *run)
+static void take_transfer_registers(struct shadow_run *run, enum rrs_entry_kind entry_kind)
 {
-    run->state->gpr[RCX] = run->s->sandbox->cells->lookup_rcx;
-    run->state->gpr[R11] = run->s->sandbox->cells->lookup_r11;
+    const struct rrs_cells *cells = run->s->sandbox->cells;
+    uint64_t *gpr = run->state->gpr;
+    bool calls = entry_kind == RRS_ENTRY_CALL;
+    gpr[calls ? RAX : RCX] = calls ? cells->call_rax : cells->lookup_rcx;
+    gpr[calls ? R10 : R11] = calls ? cells->call_r10 : cells->lookup_r11;
+}
+
+static enum rrs_entry_kind kind_of_miss(const struct shadow_run *run)
+{
+    uint64_t id = run->s->sandbox->cells->exit_id;
+    return id == RRS_FIXED_EXIT_MISS_RETURN ? RRS_ENTRY_RETURN
+           : id == RRS_FIXED_EXIT_MISS_CALL ? RRS_ENTRY_CALL
+                                            : RRS_ENTRY_JUMP;
+}
+
+static uint64_t target_of_miss(const struct shadow_run *run)
+{
+    return run->state->gpr[kind_of_miss(run) == RRS_ENTRY_CALL ? R10 : RCX];
 }
 
 static bool at_miss(const struct shadow_run *run)
@@ -227,6 +243,8 @@ static void take_back(struct shadow_run *run, uint8_t where)
         gpr[RCX] = cells->lookup_rcx;
     if (where == RRS_MAP_RETURNING)
         gpr[R11] = cells->lookup_r11;
+    if (where == RRS_MAP_R10_IN_CELL)
+        gpr[R10] = cells->call_r10;
     if (where == RRS_MAP_LENT_RSI)
         gpr[RSI] = cells->lent;
     if (where == RRS_MAP_LENT_RDI)
@@ -240,7 +258,7 @@ static void finish_return(struct shadow_run *run)
 {
     run->app_pc = run->state->gpr[RCX];
     run->state->gpr[RSP] += 8;
-    take_transfer_registers(run);
+    take_transfer_registers(run, RRS_ENTRY_RETURN);
     settle(run, false);
     run->entry_kind = RRS_ENTRY_DIRECT;
 }
@@ -411,7 +429,7 @@ static bool take_transfer_back(struct shadow_run *run)
         lose(run, "a transfer to no address from nowhere");
         return false;
     }
-    take_transfer_registers(run);
+    take_transfer_registers(run, kind_of_miss(run));
     if (insn.kind == RRS_INSN_RET)
         run->state->gpr[RSP] -= 8 + insn.ret_bytes;
     else if (insn.kind == RRS_INSN_CALL_INDIRECT)
@@ -439,14 +457,14 @@ static bool dispatch(struct shadow_run *run)
         struct rrs_block block = s->cache.blocks[exit.block];
         return finish_tick(run, &block);
     }
-    if (at_miss(run) && !is_canonical(run->state->gpr[RCX]))
+    if (at_miss(run) && !is_canonical(target_of_miss(run)))
         return take_transfer_back(run);
     settle(run, false);
     run->entry_kind = RRS_ENTRY_DIRECT;
     if (at_miss(run)) {
-        run->app_pc = run->state->gpr[RCX];
-        run->entry_kind = id == RRS_FIXED_EXIT_MISS_RETURN ? RRS_ENTRY_RETURN : RRS_ENTRY_JUMP;
-        take_transfer_registers(run);
+        run->app_pc = target_of_miss(run);
+        run->entry_kind = kind_of_miss(run);
+        take_transfer_registers(run, run->entry_kind);
         return true;
     }
     run->end->exit = exit;

@@ -62,6 +62,9 @@ void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
     rrs_emit_exit_call(e);
     prologue->exit_stop = (uint32_t)(e->here - start);
     EMIT(e, 0x0f, 0x0b);
+    prologue->miss_call = (uint32_t)(e->here - start);
+    EMIT(e, 0xff, 0x24, 0x25); /* jmp [miss_call] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL_ENTRY);
     prologue->bytes = (uint32_t)(e->here - start);
 }
 

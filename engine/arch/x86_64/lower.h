@@ -19,13 +19,15 @@
 struct rrs_prologue {
     uint32_t exit_common; /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_stop;   /* behind its system call: the PC of a task that left */
+    uint32_t miss_call;   /* where an entry goes that a call for another app PC came to */
     uint32_t bytes;
 };
 
-/* Exits that every cache has; all others have higher numbers. The first two are the runtime's. */
+/* Exits that every cache has; all others have higher numbers. The first three are the runtime's. */
 enum rrs_fixed_exit {
     RRS_FIXED_EXIT_MISS,        /* a jump by table found nothing */
     RRS_FIXED_EXIT_MISS_RETURN, /* a return found nothing */
+    RRS_FIXED_EXIT_MISS_CALL,   /* a call by table found nothing */
     RRS_FIXED_EXIT_STOP,
     RRS_FIXED_EXIT_ALONE,
     RRS_FIXED_EXITS,
@@ -63,13 +65,16 @@ uint8_t *rrs_lower_call(struct rrs_emitter *e);
 void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t app_next);
 
 /**
- * An indirect jump or call: its operand goes into rcx, whose app value goes into its cell; then the
- * jump by table, which for a call stands in the thunk. `site` is what cells.site names the transfer
- * by. False if the operand is out of reach.
+ * An indirect jump. `site` is what cells.site names the transfer by. False, with part of it
+ * written, if its operand is out of reach.
  */
-bool rrs_lower_indirect_operand(struct rrs_emitter *e, const struct rrs_insn *insn,
-                                int64_t app_next, uint32_t site, struct rrs_map_writer *map);
-void rrs_lower_indirect_jump(struct rrs_emitter *e);
+bool rrs_lower_indirect_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                             uint32_t site, struct rrs_map_writer *map);
+
+/** An indirect call: what comes in front of rrs_lower_call(), and the end of its thunk. */
+bool rrs_lower_call_operand(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_map_writer *map);
+void rrs_lower_call_by_table(struct rrs_emitter *e);
 
 /** A direct jump to another cache, flags kept. False if the target is out of reach. */
 bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target);
@@ -90,8 +95,9 @@ struct rrs_fused_site {
 void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, uint32_t site,
                            struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
-/** Where jumps and returns by table come in, in front of the block at `app`. */
+/** Where jumps, returns and calls by table come in, in front of the block at `app`. */
 void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app);
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call);
 void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app);
 
 /**

@@ -97,6 +97,50 @@ static void emit_search(struct rrs_emitter *e, bool returns, uint32_t exit_id)
     rrs_lower_exit(e, exit_id, (int64_t)e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_EXIT);
 }
 
+/* The same for an indirect call: r10 = app PC; rax and r10 stand in their cells, flags are dead. */
+static void emit_search_for_call(struct rrs_emitter *e)
+{
+    enum { JNZ = 0x75, JE = 0x74 };
+    uint32_t miss = e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL;
+    EMIT(e, 0x4c, 0x89, 0xd0, 0x48, 0xc1, 0xe8, USER_BITS); /* mov rax, r10; shr rax, 47 */
+    uint8_t *no_app_pc = emit_short_jump(e, JNZ);
+    EMIT(e, 0x44, 0x89, 0xd0, 0xc1, 0xe0, 4);         /* mov eax, r10d; shl eax, 4 */
+    EMIT(e, 0x49, 0x0f, 0xba, 0xea, RRS_L2_CALL_BIT); /* bts r10, 62 */
+    int64_t loop = e->here;
+    EMIT(e, 0x25); /* and eax, mask */
+    rrs_emit_u32(e, L2_MASK);
+    EMIT(e, 0x48, 0x83, 0xb8); /* cmp qword [rax + L2], 0 */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2);
+    EMIT(e, 0);
+    uint8_t *missed = emit_short_jump(e, JE);
+    EMIT(e, 0x4c, 0x3b, 0x90); /* cmp r10, [rax + L2] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2);
+    uint8_t *found = emit_short_jump(e, JE);
+    EMIT(e, 0x83, 0xc0, 0x10); /* add eax, 16 */
+    rrs_emit_jmp(e, loop);
+    land_here(e, found);
+    EMIT(e, 0x49, 0x0f, 0xba, 0xf2, RRS_L2_CALL_BIT); /* btr r10, 62 */
+    EMIT(e, 0x48, 0x8b, 0x80);                        /* mov rax, [rax + L2 + 8] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2 + 8);
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    EMIT(e, 0x44, 0x89, 0xd1);                        /* mov ecx, r10d */
+    EMIT(e, 0xc1, 0xe9, (uint8_t)rrs_lookup_shift()); /* shr ecx, shift */
+    EMIT(e, 0x0f, 0xb7, 0xc9);                        /* movzx ecx, cx */
+    EMIT(e, 0x48, 0x2d);                              /* sub rax, miss */
+    rrs_emit_u32(e, miss);
+    EMIT(e, 0x48, 0x89, 0x04, 0xcd); /* mov [rcx * 8 + table], rax */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CALLS);
+    EMIT(e, 0x48, 0x05); /* add rax, miss */
+    rrs_emit_u32(e, miss);
+    rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
+    EMIT(e, 0xff, 0xe0); /* jmp rax */
+    land_here(e, missed);
+    EMIT(e, 0x49, 0x0f, 0xba, 0xf2, RRS_L2_CALL_BIT); /* btr r10, 62 */
+    land_here(e, no_app_pc);
+    rrs_lower_exit(e, RRS_FIXED_EXIT_MISS_CALL,
+                   (int64_t)e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_EXIT);
+}
+
 /* An entry found another app PC than its own: rcx = the difference, r11 = ~ its own. */
 static void emit_mismatch(struct rrs_emitter *e, int64_t search)
 {
@@ -133,6 +177,9 @@ static void emit_searches(const struct page *page)
     e = at(page, RRS_CODE_MISS_RETURN);
     emit_search(&e, true, RRS_FIXED_EXIT_MISS_RETURN);
     assert(e.here <= code + RRS_CODE_MISMATCH_JUMP && "a search outgrew its place");
+    e = at(page, RRS_CODE_MISS_CALL);
+    emit_search_for_call(&e);
+    set_entry(page, RRS_CODE_MISS_CALL_ENTRY, RRS_CODE_MISS_CALL);
     e = at(page, RRS_CODE_MISMATCH_JUMP);
     emit_mismatch(&e, code + RRS_CODE_MISS_JUMP);
     e = at(page, RRS_CODE_MISMATCH_RETURN);

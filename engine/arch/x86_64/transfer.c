@@ -20,8 +20,10 @@
  *            rcx, r11 = their cells
  *
  * So the table's latency stays off the critical path, and no tag has to be loaded. Indirect jumps
- * and calls do the same with a table of their own, because their targets have no [rsp - 8] to
- * restore. Flags live across all of this, so lea, not and jrcxz do the arithmetic.
+ * and calls do the same with tables of their own, because their targets have no [rsp - 8] to
+ * restore. Flags live across returns and jumps, so lea, not and jrcxz do the arithmetic there.
+ * Calls need not keep the flags, so they do without rcx: a register that goes through a cell on
+ * each transfer is a chain of latencies, and rcx goes through one at each return already.
  */
 #include "engine/arch/x86_64/lower_internal.h"
 
@@ -90,6 +92,12 @@ static void emit_jump_by_table(struct rrs_emitter *e)
 
 /* --- entries --- */
 
+/* cmp eax, eax: flags that tell nothing of the count or of addresses */
+static void emit_flags_of_calls(struct rrs_emitter *e)
+{
+    EMIT(e, 0x39, 0xc0);
+}
+
 /* Goes on if rcx, the app PC that was looked up, is `app`; r11 = ~app then. */
 static void emit_entry_check(struct rrs_emitter *e, int64_t app, uint32_t mismatch)
 {
@@ -112,6 +120,16 @@ void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app)
 {
     emit_entry_check(e, app, RRS_CODE_MISMATCH_JUMP_ENTRY);
     emit_registers_back(e);
+}
+
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call)
+{
+    rrs_emit_code_address(e, RAX, app);
+    EMIT(e, 0x4c, 0x39, 0xd0, 0x0f, 0x85); /* cmp rax, r10; jne miss_call */
+    rrs_emit_rel32(e, miss_call, 0);
+    rrs_emit_load_cell(e, RAX, CELL(call_rax));
+    rrs_emit_load_cell(e, R10, CELL(call_r10));
+    emit_flags_of_calls(e);
 }
 
 void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app)
@@ -139,14 +157,26 @@ void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t
         rrs_emit_u32(e, (uint32_t)part);
         rest -= part;
     }
-    EMIT(e, 0x39, 0xc0); /* cmp eax, eax: flags that tell nothing of the count or of addresses */
+    emit_flags_of_calls(e);
 }
 
-/* The instruction's operand, loaded into rcx: its prefixes and ModRM with the opcode of mov r, r/m.
- */
-static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next)
+/* reg = [reg], with the prefixes that stand in `load` before its REX. */
+static void emit_load_through(struct rrs_emitter *e, const struct rrs_insn *load,
+                              enum rrs_register reg)
 {
-    uint8_t rex = 0x48;
+    rrs_emit_bytes(e, load->bytes, (uint32_t)load->opcode_offset - 1);
+    EMIT(e, 0x48 | (reg >> 3) * 5, 0x8b, (reg & 7) * 9);
+}
+
+/*
+ * reg = the instruction's operand: its prefixes and ModRM with the opcode of mov r, r/m. `reg` is
+ * rcx or r10.
+ */
+static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                              enum rrs_register reg)
+{
+    const uint8_t rex_of_reg = (uint8_t)(0x48 | (reg >> 3) << 2);
+    uint8_t rex = rex_of_reg;
     struct rrs_insn load = {.disp = insn->disp};
     for (int i = 0; i < insn->opcode_offset; i++) {
         uint8_t prefix = insn->bytes[i];
@@ -154,7 +184,7 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
             rex |= prefix & 3; /* REX.X, REX.B */
             continue;
         }
-        rex = 0x48; /* a REX before another prefix means nothing: SDM vol. 2 §2.2.1 */
+        rex = rex_of_reg; /* a REX before another prefix means nothing: SDM vol. 2 §2.2.1 */
         if (prefix == 0x64 || prefix == 0x65 || prefix == 0x67)
             load.bytes[load.length++] = prefix;
     }
@@ -163,7 +193,7 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
     uint8_t modrm_at = load.length;
     uint8_t tail = insn->length - insn->modrm_offset;
     memcpy(load.bytes + modrm_at, insn->bytes + insn->modrm_offset, tail);
-    load.bytes[modrm_at] = (uint8_t)((load.bytes[modrm_at] & 0xc7) | RCX << 3);
+    load.bytes[modrm_at] = (uint8_t)((load.bytes[modrm_at] & 0xc7) | (reg & 7) << 3);
     load.length += tail;
     if (!insn->disp_offset)
         return rrs_emit_moved(e, &load, app_next);
@@ -172,26 +202,46 @@ static bool emit_load_operand(struct rrs_emitter *e, const struct rrs_insn *insn
     load.disp_offset = modrm_at + 1;
     if (rrs_emit_moved(e, &load, app_next))
         return true;
-    if (!rrs_emit_address(e, RCX, app_next + insn->disp))
+    if (!rrs_emit_address(e, reg, app_next + insn->disp))
         return false;
-    rrs_emit_with_operand_at(e, &load, RCX);
+    emit_load_through(e, &load, reg);
     return true;
 }
 
-bool rrs_lower_indirect_operand(struct rrs_emitter *e, const struct rrs_insn *insn,
-                                int64_t app_next, uint32_t site, struct rrs_map_writer *map)
+bool rrs_lower_call_operand(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_map_writer *map)
 {
-    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
-    if (!emit_load_operand(e, insn, app_next))
+    rrs_emit_store_cell(e, R10, CELL(call_r10));
+    rrs_map_state(map, e->out, RRS_MAP_R10_IN_CELL);
+    if (!emit_load_operand(e, insn, app_next, R10))
         return false;
     rrs_emit_set_cell(e, CELL(site), site);
     return true;
 }
 
-void rrs_lower_indirect_jump(struct rrs_emitter *e)
+void rrs_lower_call_by_table(struct rrs_emitter *e)
 {
+    rrs_emit_store_cell(e, RAX, CELL(call_rax));
+    EMIT(e, 0x44, 0x89, 0xd0);                        /* mov eax, r10d */
+    EMIT(e, 0xc1, 0xe8, (uint8_t)rrs_lookup_shift()); /* shr eax, shift */
+    EMIT(e, 0x0f, 0xb7, 0xc0);                        /* movzx eax, ax */
+    EMIT(e, 0x48, 0x8b, 0x04, 0xc5);                  /* mov rax, [rax * 8 + table] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CALLS);
+    EMIT(e, 0x48, 0x05); /* add rax, miss */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL);
+    EMIT(e, 0xff, 0xe0); /* jmp rax */
+}
+
+bool rrs_lower_indirect_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                             uint32_t site, struct rrs_map_writer *map)
+{
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    if (!emit_load_operand(e, insn, app_next, RCX))
+        return false;
+    rrs_emit_set_cell(e, CELL(site), site);
     emit_jump_by_table(e);
+    return true;
 }
 
 bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target)
