@@ -358,13 +358,20 @@ static void emit_check(struct request *r, const struct fetched *f)
                  (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
 }
 
-/* A return whose site has no place where the flags are dead. */
-static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
-                             struct rrs_block *block)
+/* A transfer that its site can be one with. */
+static bool can_fuse(const struct request *r, const struct rrs_insn *insn, int64_t app)
+{
+    return insn->kind == RRS_INSN_RET || (insn->kind == RRS_INSN_JMP_INDIRECT &&
+                                          rrs_operand_is_near(&r->e, insn, app + insn->length));
+}
+
+/* Such a transfer, where there is no place for a site with dead flags. */
+static void emit_fused(struct request *r, const struct rrs_insn *insn, struct rrs_block *block,
+                       int64_t app)
 {
     int64_t start = r->cache->shadow_base + block->shadow;
     uint32_t index = (uint32_t)(block - r->cache->blocks);
-    struct rrs_fused_site site = {
+    struct rrs_fused_site tick = {
         .cell = next_cell(r),
         .exit_id = rrs_code_cache_add_exit(
             r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app}),
@@ -372,8 +379,11 @@ static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
     };
     block->ticks = true;
     block->site = block->site_end = block->transfer;
-    rrs_lower_ticking_ret(&r->e, insn, site_of(r, block), &site, &r->map);
-    block->pending_from = (uint16_t)(site.pending_from - start);
+    if (insn->kind == RRS_INSN_RET)
+        rrs_lower_ticking_ret(&r->e, insn, site_of(r, block), &tick, &r->map);
+    else
+        rrs_lower_ticking_jump(&r->e, insn, app + insn->length, site_of(r, block), &tick, &r->map);
+    block->pending_from = (uint16_t)(tick.pending_from - start);
 }
 
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
@@ -386,14 +396,14 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
         emit_check(r, f);
     for (uint32_t i = 0; i < f->count; i++) {
         const struct rrs_insn *insn = &f->insns[i];
-        bool fused = insn == last && insn->kind == RRS_INSN_RET && i == site && !flags_dead;
+        bool fused = insn == last && i == site && !flags_dead && can_fuse(r, insn, app);
         if (i == site && !fused)
             emit_site(r, block, flags_dead);
         if (insn == last) {
             block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
             block->transfer_app = (uint16_t)(app - f->app);
             if (fused)
-                emit_ticking_ret(r, insn, block);
+                emit_fused(r, insn, block, app);
             else
                 emit_last(r, insn, block, app);
         } else if (!rrs_lower_plain(&r->e, insn, app + insn->length, &r->map)) {

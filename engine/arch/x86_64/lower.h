@@ -95,6 +95,15 @@ struct rrs_fused_site {
 void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, uint32_t site,
                            struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
+/**
+ * The same for an indirect jump whose operand is memory near the code, as in procedure linkage
+ * tables: rrs_operand_is_near() says so of what would be emitted here.
+ */
+bool rrs_operand_is_near(const struct rrs_emitter *e, const struct rrs_insn *insn,
+                         int64_t app_next);
+void rrs_lower_ticking_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_fused_site *tick, struct rrs_map_writer *map);
+
 /** Where jumps, returns and calls by table come in, in front of the block at `app`. */
 void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app);
 void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call);

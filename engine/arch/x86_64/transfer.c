@@ -298,3 +298,23 @@ void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, u
     rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
     rrs_emit_fused_tick_expired(e, tick, expired);
 }
+
+bool rrs_operand_is_near(const struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next)
+{
+    enum { SLACK = 4096 };
+    int64_t distance = app_next + insn->disp - e->here;
+    return insn->disp_offset && rrs_fits_rel32(distance - SLACK) && rrs_fits_rel32(distance);
+}
+
+void rrs_lower_ticking_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_fused_site *tick, struct rrs_map_writer *map)
+{
+    rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
+    rrs_map_state(map, e->out, RRS_MAP_RCX_IN_CELL);
+    uint8_t *expired = rrs_emit_fused_tick(e, tick->cell);
+    tick->pending_from = e->here;
+    emit_load_operand(e, insn, app_next, RCX);
+    rrs_emit_set_cell(e, CELL(site), site);
+    emit_jump_by_table(e);
+    rrs_emit_fused_tick_expired(e, tick, expired);
+}
