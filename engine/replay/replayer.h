@@ -53,7 +53,7 @@ enum rrs_run_stop_kind {
     RRS_RUN_INSN,   /* in front of an instruction that the trace answers */
     RRS_RUN_TICK,   /* the budget is used up: in front of a tick instruction */
     RRS_RUN_RAISED, /* in front of an instruction that raises a signal */
-    RRS_RUN_PC,     /* at the PC asked for */
+    RRS_RUN_BREAK,  /* at one of the session's breaks */
 };
 
 struct rrs_run_stop {

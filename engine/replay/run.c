@@ -57,10 +57,22 @@ static struct rrs_error *meet_raised(void *context, struct rrs_task *task, const
     return NULL;
 }
 
+static struct rrs_error *meet_break(void *context, struct rrs_task *task)
+{
+    (void)task;
+    stop(context, RRS_RUN_BREAK);
+    return NULL;
+}
+
 void rrs_replay_init_oracle(struct rrs_replayer *replayer)
 {
     replayer->oracle = (struct rrs_oracle){
-        .context = replayer, .call = meet_call, .insn = meet_insn, .raised = meet_raised};
+        .context = replayer,
+        .call = meet_call,
+        .insn = meet_insn,
+        .raised = meet_raised,
+        .at_break = meet_break,
+    };
     replayer->session.oracle = &replayer->oracle;
 }
 

@@ -66,6 +66,9 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
     if (!region)
         return 0;
     size = code_bytes_at(space, region, pc, size);
+    rrs_addr stop =
+        source->sees_through_breaks ? UINT64_MAX : rrs_session_next_break(source->session, pc);
+    size = stop - pc < size ? stop - pc : size;
     size_t count = 0;
     while (count < size) {
         const struct rrs_fetched_page *page = fetch_page(source, pc + count);

@@ -164,6 +164,7 @@ struct rrs_source_context {
     struct rrs_session *session;
     struct rrs_task *task;
     struct rrs_attachment *attachment;
+    bool sees_through_breaks; /* else code seems to end in front of each */
     bool saw_writable;
     rrs_addr writable_from, writable_to;
 };

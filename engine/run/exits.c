@@ -281,6 +281,17 @@ static size_t fetch_bytes(struct rrs_task *task, rrs_addr pc, uint8_t bytes[RRS_
     return rrs_tracee_read(task->tid, pc, bytes, size);
 }
 
+static struct rrs_error *handle_break(struct exit_context *x, rrs_addr pc)
+{
+    const struct rrs_oracle *oracle = x->session->oracle;
+    rrs_session_settle(x->session, false);
+    x->regs.rip = pc;
+    x->task->at_call = true;
+    rrs_state_clear_dead_flags(x->session, x->task, x->attachment, &x->regs);
+    rrs_task_ready(x->session, x->task, &x->regs);
+    return oracle->at_break(oracle->context, x->task);
+}
+
 /*
  * No instruction can be had at `pc`, or only its beginning: the task is sent to the first byte that
  * is missing, where it meets the very fault that the instruction would.
@@ -289,6 +300,9 @@ static struct rrs_error *handle_fetch(struct exit_context *x, rrs_addr pc)
 {
     uint8_t bytes[RRS_INSN_MAX_BYTES];
     struct rrs_insn insn;
+    if (x->session->break_count && rrs_fetch_insn(x->session, x->task, pc, &insn) &&
+        rrs_session_next_break(x->session, pc) < pc + insn.length)
+        return handle_break(x, pc);
     /* Code may have come to be there since: the block that says otherwise is not kept. */
     rrs_code_cache_drop(&x->attachment->module->cache, x->exit.app, x->exit.app + 1);
     rrs_session_settle(x->session, false);

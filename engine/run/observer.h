@@ -66,6 +66,9 @@ struct rrs_oracle {
 
     /* The code that runs raised a signal: task->regs is where. */
     struct rrs_error *(*raised)(void *context, struct rrs_task *task, const siginfo_t *info);
+
+    /* The runner came to one of the session's breaks: task->regs. */
+    struct rrs_error *(*at_break)(void *context, struct rrs_task *task);
 };
 
 #endif

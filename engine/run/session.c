@@ -34,6 +34,19 @@ void rrs_session_warn(struct rrs_session *session, const char *format, ...)
     session->warn(session->warn_context, message);
 }
 
+rrs_addr rrs_session_next_break(const struct rrs_session *session, rrs_addr pc)
+{
+    size_t low = 0, high = session->break_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (session->breaks[middle] < pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < session->break_count ? session->breaks[low] : UINT64_MAX;
+}
+
 /* --- beginning and end --- */
 
 struct rrs_error *rrs_session_init(struct rrs_session *session,

@@ -180,10 +180,12 @@ struct rrs_session {
     uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
-    bool writes_memory;                      /* a /proc/PID/mem was opened for writing */
-    bool started;                            /* the program's first execve succeeded */
-    const struct rrs_observer *observer;     /* NULL: nobody looks on */
-    const struct rrs_oracle *oracle;         /* NULL: the machine answers */
+    bool writes_memory;                  /* a /proc/PID/mem was opened for writing */
+    bool started;                        /* the program's first execve succeeded */
+    const struct rrs_observer *observer; /* NULL: nobody looks on */
+    const struct rrs_oracle *oracle;     /* NULL: the machine answers */
+    const rrs_addr *breaks; /* app PCs in front of which shadow code stops; ascending */
+    size_t break_count;
     const struct rrs_avoided_range *avoided; /* ascending, disjoint */
     size_t avoided_count;
     bool pool_inherited; /* every task has the pool's descriptor, under the tracer's number */
@@ -222,6 +224,9 @@ struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid);
  */
 RRS_MUST_CHECK struct rrs_error *rrs_session_finish_call(struct rrs_session *session,
                                                          struct rrs_task *task);
+
+/** The first break at or above `pc`; all ones if there is none. */
+rrs_addr rrs_session_next_break(const struct rrs_session *session, rrs_addr pc);
 
 /** Moves what has ticked since the last call to the clock, less a tick that is still pending. */
 void rrs_session_settle(struct rrs_session *session, bool tick_pending);

@@ -13,7 +13,7 @@ void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *ta
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs)
 {
     struct rrs_source_context context = {
-        .session = session, .task = task, .attachment = attachment};
+        .session = session, .task = task, .attachment = attachment, .sees_through_breaks = true};
     struct rrs_code_source source = rrs_space_source(&context);
     regs->eflags &= ~(uint64_t)rrs_dead_flags(&session->translator, &source,
                                               (int64_t)(regs->rip - attachment->base));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that write shadow code share: lower.c, tick_site.c, transfer.c, runtime_page.c. */
+/* What the files that write shadow code share: lower.c, tick_site.c, lower_transfer.c, runtime_page.c. */
 #ifndef RRS_ENGINE_ARCH_X86_64_LOWER_INTERNAL_H
 #define RRS_ENGINE_ARCH_X86_64_LOWER_INTERNAL_H
 
