@@ -34,6 +34,7 @@ void commands_print_help(void);
 int command_check(int argc, char **argv);
 int command_du(int argc, char **argv);
 int command_events(int argc, char **argv);
+int command_gdb(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);

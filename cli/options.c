@@ -80,12 +80,25 @@ static bool complain_unknown(const struct usage *usage, const char *word, const 
     return false;
 }
 
+static bool add_to_list(const struct usage *usage, const struct option_row *row, const char *value)
+{
+    struct option_list *list = row->target;
+    if (list->n_items == OPTION_LIST_MAX) {
+        print_error("%s: --%s is given too often", usage->command, row->name);
+        return false;
+    }
+    list->items[list->n_items++] = value;
+    return true;
+}
+
 static bool set_value(const struct usage *usage, const struct option_row *row, const char *value)
 {
     if (row->kind == OPTION_TEXT) {
         *(const char **)row->target = value;
         return true;
     }
+    if (row->kind == OPTION_LIST)
+        return add_to_list(usage, row, value);
     struct option_number *number = row->target;
     if (!options_parse_number(value, &number->value)) {
         print_error("%s: --%s needs a number, not '%s'", usage->command, row->name, value);

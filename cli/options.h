@@ -14,6 +14,14 @@ enum option_kind {
     OPTION_FLAG,   /* target: bool */
     OPTION_TEXT,   /* target: const char *, borrowed from argv */
     OPTION_NUMBER, /* target: struct option_number */
+    OPTION_LIST,   /* target: struct option_list; may be given several times */
+};
+
+enum { OPTION_LIST_MAX = 64 };
+
+struct option_list {
+    const char *items[OPTION_LIST_MAX]; /* borrowed from argv */
+    int n_items;
 };
 
 struct option_number {

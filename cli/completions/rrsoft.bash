@@ -4,9 +4,10 @@
 
 declare -gA _rrsoft_options=(
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
+    [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
     [ls]="--quiet --json"
     [info]="--environment --json"
-    [events]="--from --to --tick --task --kind --data --json"
+    [events]="--from --to --tick --task --kind --data --items --json"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -73,7 +74,9 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
+    gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
+    info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }
