@@ -449,7 +449,7 @@ static struct rrs_error *run_next(struct rrs_session *session)
             rrs_clock_expire(&session->clock);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
-        error = rrs_task_resume(session, task, false);
+        error = rrs_task_resume(session, task, RRS_ENTRY_DIRECT);
     }
     return error;
 }
