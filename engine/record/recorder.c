@@ -2,6 +2,7 @@
 #include "engine/record/recorder.h"
 
 #include "engine/record/files.h"
+#include "engine/run/pi_futex.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
 #include "lmdb-store/event_log_writer.h"
@@ -256,6 +257,19 @@ static struct rrs_error *add_robust_futexes(struct rrs_recorder *recorder,
     return NULL;
 }
 
+/* What it held of futexes with priority inheritance goes to who waits. */
+static struct rrs_error *add_awaited_futexes(struct rrs_recorder *recorder,
+                                             const struct rrs_task *task)
+{
+    for (struct rrs_task *other = recorder->session->tasks; other; other = other->next) {
+        bool waits = other != task && other->space == task->space && other->in_call;
+        rrs_addr word = waits ? rrs_pi_futex_word(other) : 0;
+        if (word)
+            RRS_TRY(rrs_recorder_add_memory(recorder, other, word, 4));
+    }
+    return NULL;
+}
+
 static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, int status)
 {
     struct rrs_recorder *recorder = context;
@@ -267,6 +281,7 @@ static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, 
         rrs_recorder_add_call(recorder, task);
     if (other) {
         RRS_TRY(add_robust_futexes(recorder, task, other));
+        RRS_TRY(add_awaited_futexes(recorder, task));
         if (task->clear_child_tid)
             RRS_TRY(rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4));
     }

@@ -157,7 +157,7 @@ static struct rrs_error *do_call_enter(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     RRS_TRY(begin_call(replayer, task, &call));
     task->in_call = true;
-    return NULL;
+    return rrs_replay_apply_writes(replayer, task);
 }
 
 static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)

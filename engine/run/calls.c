@@ -4,6 +4,7 @@
 
 #include "engine/run/code_calls.h"
 #include "engine/run/cut_calls.h"
+#include "engine/run/pi_futex.h"
 #include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
@@ -450,6 +451,21 @@ static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_tas
     return rrs_handle_call_exit(session, task);
 }
 
+/* The call goes on while others run; an observer learns of it before they do. */
+static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_task *task)
+{
+    const struct rrs_observer *observer = session->observer;
+    if (is_alone_affair(task->call))
+        return rrs_session_finish_call(session, task);
+    if (!rrs_pi_futex_word(task)) {
+        RRS_TRY(observer->call_begins(observer->context, task));
+        return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+    }
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0));
+    rrs_pi_futex_await_sleep(session, task);
+    return observer->call_begins(observer->context, task);
+}
+
 struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
                                   struct user_regs_struct *regs)
 {
@@ -500,11 +516,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;
-    if (session->observer && !again) {
-        if (is_alone_affair(task->call))
-            return rrs_session_finish_call(session, task);
-        RRS_TRY(session->observer->call_begins(session->observer->context, task));
-    }
+    if (session->observer && !again)
+        return begin_observed(session, task);
     return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
 }
 
