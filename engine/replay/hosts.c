@@ -261,13 +261,14 @@ static size_t write_shared(struct rrs_replayer *replayer, const struct rrs_repla
     size_t done = 0;
     while (done < size) {
         const struct rrs_map_entry *entry = rrs_map_list_at(&task->space->maps, address + done);
-        int fd = entry && entry->shared ? rrs_contents_shared(&replayer->contents, entry->identity)
-                                        : -1;
-        if (fd < 0)
+        const struct rrs_content_file *file =
+            entry && entry->shared ? rrs_contents_shared(&replayer->contents, entry->identity)
+                                   : NULL;
+        if (!file)
             return done;
         uint64_t here = address + done - entry->start, left = entry->end - (address + done);
         uint64_t piece = size - done < left ? size - done : left;
-        if (pwrite(fd, bytes + done, piece, (off_t)(entry->file_offset + here)) != (ssize_t)piece)
+        if (pwrite(file->fd, bytes + done, piece, (off_t)(entry->file_offset + here)) != (ssize_t)piece)
             return done;
         done += piece;
     }
