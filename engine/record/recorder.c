@@ -25,8 +25,8 @@ static uint64_t wall_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static struct rrs_event make_event(const struct rrs_recorder *recorder,
-                                   const struct rrs_task *task, enum rrs_event_kind kind)
+static struct rrs_event make_event(const struct rrs_recorder *recorder, const struct rrs_task *task,
+                                   enum rrs_event_kind kind)
 {
     return (struct rrs_event){
         .tick = recorder->session->clock.ticks,

@@ -66,8 +66,8 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
         if (args[i] != call->call.args[i])
             return rrs_replay_diverged(
                 replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
-                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i], (unsigned long)args[i],
-                (unsigned long)task->task->call_pc);
+                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i],
+                (unsigned long)args[i], (unsigned long)task->task->call_pc);
     return NULL;
 }
 

@@ -200,13 +200,13 @@ struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
     RRS_TRY(rrs_replay_run(replayer, task, tick - now));
     if (replayer->stop.stop_kind != expected)
         return rrs_replay_diverged(replayer, "expected %s, %s came (at %#lx, tick %lu)", what,
-                                   describe_stop(replayer, task, came), (unsigned long)task->task->regs.rip,
+                                   describe_stop(replayer, task, came),
+                                   (unsigned long)task->task->regs.rip,
                                    (unsigned long)replayer->session.clock.ticks);
     if (replayer->session.clock.ticks != tick)
-        return rrs_replay_diverged(replayer, "%s came at tick %lu (at %#lx)",
-                                   describe_stop(replayer, task, came),
-                                   (unsigned long)replayer->session.clock.ticks,
-                                   (unsigned long)task->task->regs.rip);
+        return rrs_replay_diverged(
+            replayer, "%s came at tick %lu (at %#lx)", describe_stop(replayer, task, came),
+            (unsigned long)replayer->session.clock.ticks, (unsigned long)task->task->regs.rip);
     return NULL;
 }
 
