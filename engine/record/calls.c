@@ -23,6 +23,8 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
     rrs_recorder_add_call(recorder, task);
     if (rrs_pi_futex_word(task))
         RRS_TRY(rrs_recorder_add_memory(recorder, task, rrs_pi_futex_word(task), 4));
+    if (task->call == SYS_exit) /* of a leader that other threads outlive */
+        RRS_TRY(rrs_recorder_add_exit_writes(recorder, task));
     rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;

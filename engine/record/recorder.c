@@ -42,6 +42,8 @@ static struct rrs_error *append(struct rrs_recorder *recorder, struct rrs_event 
     event.size_bytes = (uint32_t)body->size;
     event.data = body->bytes;
     recorder->events++;
+    recorder->last_task = event.task;
+    recorder->last_tick = event.tick;
     return rrs_event_log_append(recorder->writer, &event);
 }
 
@@ -62,11 +64,28 @@ static struct rrs_error *write_opened(struct rrs_recorder *recorder)
     return append(recorder, recorder->opened_event, &recorder->opened_body);
 }
 
+static struct rrs_error *write_place(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    rrs_body_clear(&recorder->body);
+    rrs_body_put_pc(&recorder->body, task->regs.rip);
+    return append(recorder, make_event(recorder, task, RRS_EVENT_PREEMPT), &recorder->body);
+}
+
+/* What befalls `task` comes behind all that another one has done by now, the last runner. */
+static struct rrs_error *write_progress(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    const struct rrs_session *session = recorder->session;
+    const struct rrs_task *ran = session->last_runner;
+    bool known = !ran || ran == task || ran->state != RRS_TASK_READY ||
+                 (recorder->last_task == ran->tid && recorder->last_tick == session->clock.ticks);
+    return known ? NULL : write_place(recorder, ran);
+}
+
 struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct rrs_task *task,
                                      rrs_addr pc)
 {
-    (void)task;
     RRS_TRY(write_opened(recorder));
+    RRS_TRY(write_progress(recorder, task));
     rrs_body_clear(&recorder->body);
     rrs_body_put_pc(&recorder->body, pc);
     return NULL;
@@ -132,6 +151,7 @@ static struct rrs_error *record_exec(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
     task->clear_child_tid = task->robust_list = 0;
+    task->begin_recorded = false; /* another thread may have loaded the program for it */
     RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
     rrs_body_put_task(&recorder->body, task->process->tgid, task->process->parent, 0);
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
@@ -189,8 +209,8 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
 static struct rrs_error *record_preempt(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
-    RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
-    return rrs_recorder_end(recorder, task, RRS_EVENT_PREEMPT);
+    RRS_TRY(write_opened(recorder));
+    return write_place(recorder, task);
 }
 
 static struct rrs_error *clone_arguments(const struct rrs_task *creator, struct clone_args *args)
@@ -270,21 +290,28 @@ static struct rrs_error *add_awaited_futexes(struct rrs_recorder *recorder,
     return NULL;
 }
 
+struct rrs_error *rrs_recorder_add_exit_writes(struct rrs_recorder *recorder,
+                                               const struct rrs_task *task)
+{
+    const struct rrs_task *other = sharer(recorder, task);
+    if (!other)
+        return NULL;
+    RRS_TRY(add_robust_futexes(recorder, task, other));
+    RRS_TRY(add_awaited_futexes(recorder, task));
+    if (!task->clear_child_tid)
+        return NULL;
+    return rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4);
+}
+
 static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, int status)
 {
     struct rrs_recorder *recorder = context;
-    const struct rrs_task *other = sharer(recorder, task);
     bool in_call = task->in_call && !task->begin_recorded; /* it ended by this call */
     RRS_TRY(rrs_recorder_begin(recorder, task, in_call ? task->call_pc : 0));
     rrs_body_put_status(&recorder->body, status);
     if (in_call)
         rrs_recorder_add_call(recorder, task);
-    if (other) {
-        RRS_TRY(add_robust_futexes(recorder, task, other));
-        RRS_TRY(add_awaited_futexes(recorder, task));
-        if (task->clear_child_tid)
-            RRS_TRY(rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4));
-    }
+    RRS_TRY(rrs_recorder_add_exit_writes(recorder, task));
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_END);
 }
 

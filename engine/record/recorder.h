@@ -30,6 +30,8 @@ struct rrs_recorder {
     struct stat outputs[2]; /* the tracer's standard output and error: */
     bool output_open[2];    /*   those that there are */
     uint64_t events;
+    pid_t last_task; /* of the last event, and its tick */
+    uint64_t last_tick;
 };
 
 /** Makes `session` record into `writer` (borrowed). To be called before the session runs. */
@@ -71,6 +73,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_image(struct rrs_recorder *rec
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_mapping(struct rrs_recorder *recorder,
                                                           const struct rrs_task *task,
                                                           rrs_addr start);
+
+/** Adds what the kernel has written when the task ended, and another task still shows. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_exit_writes(struct rrs_recorder *recorder,
+                                                              const struct rrs_task *task);
 
 /** Adds the task's call, as it was made. */
 void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task *task);

@@ -167,6 +167,9 @@ static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     if (!task->in_call)
         return rrs_replay_diverged(replayer, "task %d is in no system call", task->tid);
+    if (replayer->next->tick != replayer->session.clock.ticks)
+        return rrs_replay_diverged(replayer, "it is tick %lu when the call returns",
+                                   (unsigned long)replayer->session.clock.ticks);
     RRS_TRY(begin_call(replayer, task, &call));
     return finish_call(replayer, task, &call);
 }

@@ -299,7 +299,7 @@ static struct rrs_error *reach_end(struct rrs_replayer *replayer, struct rrs_rep
         return NULL;
     if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_CALL, &call))
         return rrs_replay_reach_call(replayer, task);
-    if (replayer->current != task || event->tick <= replayer->session.clock.ticks)
+    if (event->tick <= replayer->session.clock.ticks)
         return NULL;
     return rrs_replay_run(replayer, task, event->tick - replayer->session.clock.ticks);
 }

@@ -432,6 +432,22 @@ static bool is_alone_affair(int number)
     }
 }
 
+/* None sleeps, and who is killed by one shall not be running. */
+static bool sends_signal(int number)
+{
+    switch (number) {
+    case SYS_kill:
+    case SYS_tkill:
+    case SYS_tgkill:
+    case SYS_rt_sigqueueinfo:
+    case SYS_rt_tgsigqueueinfo:
+    case SYS_pidfd_send_signal:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What the kernel does with such pages, and when, is its secret: it is told to drop them now. */
 static struct rrs_error *make_definite(struct call *call)
 {
@@ -510,7 +526,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
-    bool is_short = row->class == CLASS_NEVER || row->class == CLASS_PASS;
+    bool is_short =
+        row->class == CLASS_NEVER || row->class == CLASS_PASS || sends_signal(task->call);
     if (row->class == CLASS_HOOK || (session->observer && is_short))
         return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
