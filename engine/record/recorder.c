@@ -2,13 +2,11 @@
 #include "engine/record/recorder.h"
 
 #include "engine/record/files.h"
-#include "engine/run/pi_futex.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
 #include "lmdb-store/event_log_writer.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +192,8 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
     rrs_body_put_bytes(&recorder->body, RRS_ITEM_SIGINFO, info, sizeof *info);
     rrs_body_put_action(&recorder->body, (uint32_t)(caught ? RRS_SIGNAL_HANDLED : RRS_SIGNAL_ENDS) |
                                              (raised ? RRS_SIGNAL_RAISED : 0));
+    if (!caught)
+        RRS_TRY(rrs_recorder_note_words(recorder, task->process));
     if (task->begin_recorded) { /* it cut a call short */
         task->begin_recorded = false;
         RRS_TRY(rrs_recorder_add_outputs(recorder, task, -EINTR));
@@ -243,65 +243,7 @@ static struct rrs_error *record_task_begins(void *context, struct rrs_task *crea
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_NEW);
 }
 
-/* --- the end of a task: what the kernel still writes --- */
-
-static struct rrs_task *sharer(const struct rrs_recorder *recorder, const struct rrs_task *task)
-{
-    struct rrs_task *other = recorder->session->tasks;
-    while (other && (other == task || other->dead || other->space != task->space))
-        other = other->next;
-    return other;
-}
-
-/* Linux v6.1 kernel/futex/core.c exit_robust_list() */
-static struct rrs_error *add_robust_futexes(struct rrs_recorder *recorder,
-                                            const struct rrs_task *task,
-                                            const struct rrs_task *other)
-{
-    enum { MOST = 2048 }; /* ROBUST_LIST_LIMIT */
-    struct robust_list_head head;
-    rrs_addr list = task->robust_list;
-    if (!list || rrs_tracee_read(other->tid, list, &head, sizeof head) != sizeof head)
-        return NULL;
-    rrs_addr entry = (rrs_addr)(uintptr_t)head.list.next & ~1ull;
-    for (int i = 0; i < MOST && entry && entry != list; i++) {
-        RRS_TRY(rrs_recorder_add_memory(recorder, other, entry + (uint64_t)head.futex_offset, 4));
-        uint64_t next;
-        if (rrs_tracee_read(other->tid, entry, &next, sizeof next) != sizeof next)
-            return NULL;
-        entry = next & ~1ull;
-    }
-    rrs_addr pending = (rrs_addr)(uintptr_t)head.list_op_pending & ~1ull;
-    if (pending)
-        return rrs_recorder_add_memory(recorder, other, pending + (uint64_t)head.futex_offset, 4);
-    return NULL;
-}
-
-/* What it held of futexes with priority inheritance goes to who waits. */
-static struct rrs_error *add_awaited_futexes(struct rrs_recorder *recorder,
-                                             const struct rrs_task *task)
-{
-    for (struct rrs_task *other = recorder->session->tasks; other; other = other->next) {
-        bool waits = other != task && other->space == task->space && other->in_call;
-        rrs_addr word = waits ? rrs_pi_futex_word(other) : 0;
-        if (word)
-            RRS_TRY(rrs_recorder_add_memory(recorder, other, word, 4));
-    }
-    return NULL;
-}
-
-struct rrs_error *rrs_recorder_add_exit_writes(struct rrs_recorder *recorder,
-                                               const struct rrs_task *task)
-{
-    const struct rrs_task *other = sharer(recorder, task);
-    if (!other)
-        return NULL;
-    RRS_TRY(add_robust_futexes(recorder, task, other));
-    RRS_TRY(add_awaited_futexes(recorder, task));
-    if (!task->clear_child_tid)
-        return NULL;
-    return rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4);
-}
+/* --- the end of a task --- */
 
 static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, int status)
 {
@@ -334,6 +276,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
                 .signal = record_signal,
                 .preempt = record_preempt,
                 .task_begins = record_task_begins,
+                .call_may_end = rrs_record_call_may_end,
                 .task_ends = record_task_ends,
             },
     };
@@ -347,6 +290,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
 void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
+    free(recorder->words);
     rrs_body_deinit(&recorder->body);
     rrs_body_deinit(&recorder->opened_body);
 }

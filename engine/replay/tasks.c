@@ -313,8 +313,7 @@ struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer)
         return rrs_replay_diverged(replayer, "task %d does not exist", event->task);
     RRS_TRY(reach_end(replayer, task));
     struct rrs_replay_task *other = sharer(replayer, task);
-    if (other)
-        RRS_TRY(rrs_replay_apply_writes(replayer, other));
+    RRS_TRY(rrs_replay_apply_writes(replayer, other ? other : task)); /* it may share memory */
     RRS_TRY(find_item(event, RRS_ITEM_STATUS, &status));
     if (task->tid == replayer->root)
         replayer->exit_status = status.status;

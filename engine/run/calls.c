@@ -526,6 +526,9 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    bool ends = task->call == SYS_exit || task->call == SYS_exit_group || sends_signal(task->call);
+    if (session->observer && ends)
+        RRS_TRY(session->observer->call_may_end(session->observer->context, task));
     bool is_short =
         row->class == CLASS_NEVER || row->class == CLASS_PASS || sends_signal(task->call);
     if (row->class == CLASS_HOOK || (session->observer && is_short))
