@@ -285,7 +285,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
     if (calls_made) /* they used up the signal's own stop */
         RRS_TRY(reach_delivery_stop(task, info->si_signo));
-    return deliver(session, task, info, &task->regs, true);
+    return deliver(session, task, info, &task->regs,
+                   disposition_of(task, info->si_signo) == CAUGHT);
 }
 
 /* A signal that came while the task was in a call, which it may have interrupted. */
