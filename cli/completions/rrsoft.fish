@@ -30,6 +30,7 @@ complete -c rrsoft -n '__fish_seen_subcommand_from events' -l tick -x -d 'begin 
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l task -x -d 'only events of this task'
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l kind -x -d 'only events of this kind'
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l data -d 'print the bytes of each event'
+complete -c rrsoft -n '__fish_seen_subcommand_from events' -l items -d 'print what each event says'
 complete -c rrsoft -n '__fish_seen_subcommand_from count' -l per-task -d 'print the ticks of each task too'
 complete -c rrsoft -n '__fish_seen_subcommand_from count' -l stats -d 'print what the engine did'
 complete -c rrsoft -n '__fish_seen_subcommand_from count' -l slice -x -d 'let a task run for so many ticks at a time'
