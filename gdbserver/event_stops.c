@@ -209,3 +209,14 @@ struct rrs_error *event_stops_signal(server *server, siginfo_t *info, bool *is_n
     *is_next = event && fatal_or_delivered(event, info);
     return NULL;
 }
+
+struct rrs_error *event_stops_is_fatal(server *server, uint64_t number, bool *fatal)
+{
+    const struct rrs_event *event;
+    struct rrs_item item;
+    RRS_TRY(recording_event(server, number, &event));
+    *fatal = event && event->event_kind == RRS_EVENT_SIGNAL &&
+             rrs_item_find(event->data, event->size_bytes, RRS_ITEM_ACTION, &item) &&
+             (item.action & ~(uint32_t)RRS_SIGNAL_RAISED) == RRS_SIGNAL_ENDS;
+    return NULL;
+}
