@@ -55,8 +55,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux. This version counts the ticks of programs and\n"
-           "manages traces; it does not record or replay yet.\n"
+           "Time-travel debugger for Linux. This version records programs, replays them\n"
+           "to their end, and shows what is in traces.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)

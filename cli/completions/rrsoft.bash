@@ -3,6 +3,8 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
+    [record]="--output --slice --cpu --chdir --aslr --any-cpu --quiet"
+    [replay]="--auto --no-echo"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [ls]="--quiet --json"
     [info]="--environment --json"
@@ -25,14 +27,14 @@ _rrsoft_traces()
     fi
 }
 
-# `rrsoft count` takes a program, and behind it the program's own arguments.
+# `rrsoft record` and `rrsoft count` take a program, and behind it the program's own arguments.
 _rrsoft_program_word()
 {
     local at=2
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -40,9 +42,13 @@ _rrsoft_program_word()
     if ((at < COMP_CWORD)); then
         compopt -o default
     elif ((at > COMP_CWORD)); then
-        if [[ $previous == --cpu ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word")
-        fi
+        case $previous in
+        --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
+        --output | -o | --chdir)
+            mapfile -t COMPREPLY < <(compgen -d -- "$word")
+            compopt -o filenames
+            ;;
+        esac
     elif [[ $word == -* ]]; then
         return 1
     else
@@ -59,7 +65,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]} --help --version" -- "$word")
         return
     fi
-    if [[ $command == count ]] && _rrsoft_program_word; then
+    if [[ $command == count || $command == record ]] && _rrsoft_program_word; then
         return
     fi
     if [[ $word == -* ]]; then
@@ -73,7 +79,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }
