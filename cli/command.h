@@ -33,6 +33,7 @@ void commands_print_help(void);
 
 int command_check(int argc, char **argv);
 int command_du(int argc, char **argv);
+int command_dump(int argc, char **argv);
 int command_events(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);

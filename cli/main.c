@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"ls", "list the traces", command_ls},
     {"info", "show what a trace says about its recording", command_info},
     {"events", "print the events of a trace", command_events},
+    {"dump", "print the events of a trace decoded, as strace does", command_dump},
     {"check", "read a whole trace and report damage", command_check},
     {"du", "show the disk space that traces use", command_du},
     {"mv", "rename a trace", command_mv},

@@ -9,6 +9,7 @@ declare -gA _rrsoft_options=(
     [ls]="--quiet --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --json"
+    [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -73,13 +74,14 @@ _rrsoft()
         return
     fi
     case $command:$previous in
+    dump:--from | dump:--to | dump:--tick | dump:--task | dump:--kind | dump:--strings | dump:-s) ;;
     events:--from | events:--to | events:--tick | events:--task | events:--kind) ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]}" -- "$word") ;;
     ls:*)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    dump:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }
