@@ -39,6 +39,7 @@ int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_ls(int argc, char **argv);
+int command_ps(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_mv(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"info", "show what a trace says about its recording", command_info},
     {"events", "print the events of a trace", command_events},
     {"dump", "print the events of a trace decoded, as strace does", command_dump},
+    {"ps", "show the processes of a recording", command_ps},
     {"check", "read a whole trace and report damage", command_check},
     {"du", "show the disk space that traces use", command_du},
     {"mv", "rename a trace", command_mv},

@@ -10,6 +10,7 @@ declare -gA _rrsoft_options=(
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --json"
     [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
+    [ps]="--json"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -81,7 +82,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    dump:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    dump:* | ps:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }
