@@ -35,6 +35,7 @@ int command_check(int argc, char **argv);
 int command_du(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_events(int argc, char **argv);
+int command_extract(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);
@@ -44,5 +45,6 @@ int command_record(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_mv(int argc, char **argv);
 int command_rm(int argc, char **argv);
+int command_sources(int argc, char **argv);
 
 #endif

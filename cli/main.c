@@ -22,6 +22,8 @@ static const struct command commands[] = {
     {"events", "print the events of a trace", command_events},
     {"dump", "print the events of a trace decoded, as strace does", command_dump},
     {"ps", "show the processes of a recording", command_ps},
+    {"sources", "list the files that a recorded program mapped", command_sources},
+    {"extract", "write out a file that a recorded program mapped", command_extract},
     {"check", "read a whole trace and report damage", command_check},
     {"du", "show the disk space that traces use", command_du},
     {"mv", "rename a trace", command_mv},

@@ -11,6 +11,8 @@ declare -gA _rrsoft_options=(
     [events]="--from --to --tick --task --kind --data --json"
     [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
     [ps]="--json"
+    [sources]="--json"
+    [extract]="--output"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -75,6 +77,7 @@ _rrsoft()
         return
     fi
     case $command:$previous in
+    extract:--output | extract:-o) compopt -o default ;;
     dump:--from | dump:--to | dump:--tick | dump:--task | dump:--kind | dump:--strings | dump:-s) ;;
     events:--from | events:--to | events:--tick | events:--task | events:--kind) ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]}" -- "$word") ;;
@@ -82,7 +85,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    dump:* | ps:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    dump:* | ps:* | sources:* | extract:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

@@ -17,6 +17,8 @@ complete -c rrsoft -n __fish_use_subcommand -a info -d 'show what a trace says a
 complete -c rrsoft -n __fish_use_subcommand -a events -d 'print the events of a trace'
 complete -c rrsoft -n __fish_use_subcommand -a dump -d 'print the events of a trace decoded, as strace does'
 complete -c rrsoft -n __fish_use_subcommand -a ps -d 'show the processes of a recording'
+complete -c rrsoft -n __fish_use_subcommand -a sources -d 'list the files that a recorded program mapped'
+complete -c rrsoft -n __fish_use_subcommand -a extract -d 'write out a file that a recorded program mapped'
 complete -c rrsoft -n __fish_use_subcommand -a check -d 'read a whole trace and report damage'
 complete -c rrsoft -n __fish_use_subcommand -a du -d 'show the disk space that traces use'
 complete -c rrsoft -n __fish_use_subcommand -a mv -d 'rename a trace'
@@ -24,7 +26,7 @@ complete -c rrsoft -n __fish_use_subcommand -a rm -d 'delete traces'
 complete -c rrsoft -n __fish_use_subcommand -a help -d 'show the help of a command'
 
 complete -c rrsoft -n 'not __fish_use_subcommand' -s h -l help -d 'show a short help'
-complete -c rrsoft -n '__fish_seen_subcommand_from count ls info events check du dump ps' -l json -d 'print JSON'
+complete -c rrsoft -n '__fish_seen_subcommand_from count ls info events check du dump ps sources' -l json -d 'print JSON'
 complete -c rrsoft -n '__fish_seen_subcommand_from ls' -s q -l quiet -d 'print names only'
 complete -c rrsoft -n '__fish_seen_subcommand_from info' -s e -l environment -d 'show the environment too'
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l from -x -d 'begin with this event number'
@@ -55,7 +57,8 @@ complete -c rrsoft -n '__fish_seen_subcommand_from dump' -l kind -x -d 'only eve
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -s s -l strings -x -d 'show N bytes of each string'
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -s t -l time -d 'print the time of day of each event'
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -s m -l mappings -d 'print the mappings that execs and calls made'
+complete -c rrsoft -n '__fish_seen_subcommand_from extract' -s o -l output -rF -d 'write to this file'
 complete -c rrsoft -n '__fish_seen_subcommand_from count record' -a '(__fish_complete_command)'
-complete -c rrsoft -n '__fish_seen_subcommand_from ps dump replay info events check du mv rm' -a '(__rrsoft_traces)' -d trace
+complete -c rrsoft -n '__fish_seen_subcommand_from extract sources ps dump replay info events check du mv rm' -a '(__rrsoft_traces)' -d trace
 complete -c rrsoft -n '__fish_seen_subcommand_from ls' -a '(__fish_complete_directories)'
 complete -c rrsoft -n '__fish_seen_subcommand_from help' -a 'dump record replay count ls info events check du mv rm'
