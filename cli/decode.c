@@ -63,12 +63,12 @@ bool decode_is_sound(enum rrs_event_kind kind, const struct rrs_event *event)
     return !items.malformed && (found & needed[kind]) == needed[kind];
 }
 
-/* The first item of a kind, which is known to be there. */
+/* The first item of a kind; zeros if there is none. */
 static struct rrs_item item_of(const struct rrs_event *event, enum rrs_item_kind kind)
 {
-    struct rrs_item item = {0};
-    rrs_item_find(event->data, event->size_bytes, kind, &item);
-    return item;
+    struct rrs_item item;
+    bool found = rrs_item_find(event->data, event->size_bytes, kind, &item);
+    return found ? item : (struct rrs_item){0};
 }
 
 /* --- calls --- */

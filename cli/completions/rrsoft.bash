@@ -13,6 +13,7 @@ declare -gA _rrsoft_options=(
     [ps]="--json"
     [sources]="--json"
     [extract]="--output"
+    [diff]="--exact --strings --json"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -77,6 +78,7 @@ _rrsoft()
         return
     fi
     case $command:$previous in
+    diff:--strings | diff:-s) ;;
     extract:--output | extract:-o) compopt -o default ;;
     dump:--from | dump:--to | dump:--tick | dump:--task | dump:--kind | dump:--strings | dump:-s) ;;
     events:--from | events:--to | events:--tick | events:--task | events:--kind) ;;
@@ -85,7 +87,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    dump:* | ps:* | sources:* | extract:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }
