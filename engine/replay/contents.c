@@ -51,8 +51,7 @@ static struct rrs_error *fill(struct rrs_trace_reader *reader, int fd, uint64_t 
     return NULL;
 }
 
-static struct rrs_error *create(struct rrs_contents *contents, const struct rrs_map_item *map,
-                                struct rrs_content_file **file)
+static struct rrs_error *make_room(struct rrs_contents *contents)
 {
     if (contents->count == contents->room) {
         size_t room = contents->room ? contents->room * 2 : 32;
@@ -62,6 +61,13 @@ static struct rrs_error *create(struct rrs_contents *contents, const struct rrs_
         contents->files = moved;
         contents->room = room;
     }
+    return NULL;
+}
+
+static struct rrs_error *create(struct rrs_contents *contents, const struct rrs_map_item *map,
+                                struct rrs_content_file **file)
+{
+    RRS_TRY(make_room(contents));
     struct stat st;
     int fd = memfd_create("rrsoft-file", MFD_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -105,4 +111,69 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
     uint64_t at = map->shared ? map->blob_offset : 0;
     RRS_TRY(enlarge(file, at + map->blob_bytes));
     return fill(reader, file->fd, at, &map->blob, map->blob_bytes);
+}
+
+/* --- copies of shared memory --- */
+
+const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
+                                                   uint64_t identity)
+{
+    for (size_t i = 0; i < contents->count; i++)
+        if (contents->files[i].shared && contents->files[i].identity == identity)
+            return &contents->files[i];
+    return NULL;
+}
+
+static struct rrs_error *copy_bytes(int from, int to, off_t at, off_t end)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *buffer = malloc(PIECE);
+    if (!buffer)
+        return rrs_error_no_memory();
+    while (at < end) {
+        ssize_t size = pread(from, buffer, end - at < PIECE ? (size_t)(end - at) : PIECE, at);
+        if (size <= 0 || pwrite(to, buffer, (size_t)size, at) != size)
+            return rrs_error_os(errno, NULL, "copying shared memory");
+        at += size;
+    }
+    return NULL;
+}
+
+/* Holes stay holes. */
+static struct rrs_error *copy_file(const struct rrs_content_file *from, int to)
+{
+    if (ftruncate(to, (off_t)from->bytes) < 0)
+        return rrs_error_os(errno, NULL, "copying shared memory");
+    for (off_t at = 0, end; (at = lseek(from->fd, at, SEEK_DATA)) >= 0; at = end) {
+        end = lseek(from->fd, at, SEEK_HOLE);
+        RRS_TRY(copy_bytes(from->fd, to, at, end));
+    }
+    return NULL;
+}
+
+struct rrs_error *rrs_contents_copy_shared(struct rrs_contents *to, const struct rrs_contents *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct rrs_content_file *file = &from->files[i];
+        if (!file->shared)
+            continue;
+        const struct rrs_map_item map = {.shared = true, .identity = file->identity};
+        struct rrs_content_file *copy;
+        RRS_TRY(create(to, &map, &copy));
+        copy->bytes = file->bytes;
+        RRS_TRY(copy_file(file, copy->fd));
+    }
+    return NULL;
+}
+
+void rrs_contents_drop_shared(struct rrs_contents *contents)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < contents->count; i++) {
+        if (contents->files[i].shared)
+            close(contents->files[i].fd);
+        else
+            contents->files[kept++] = contents->files[i];
+    }
+    contents->count = kept;
 }

@@ -35,4 +35,13 @@ RRS_MUST_CHECK struct rrs_error *rrs_contents_file(struct rrs_contents *contents
                                                    const struct rrs_map_item *map,
                                                    const struct rrs_content_file **file);
 
+/** The file of the shared memory with that identity, or NULL. */
+const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
+                                                   uint64_t identity);
+
+/** Adds copies of all shared memory in `from` to `to`, which has none of it. Error: OS. */
+RRS_MUST_CHECK struct rrs_error *rrs_contents_copy_shared(struct rrs_contents *to,
+                                                          const struct rrs_contents *from);
+void rrs_contents_drop_shared(struct rrs_contents *contents);
+
 #endif

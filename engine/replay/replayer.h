@@ -54,6 +54,7 @@ enum rrs_run_stop_kind {
     RRS_RUN_TICK,   /* the budget is used up: in front of a tick instruction */
     RRS_RUN_RAISED, /* in front of an instruction that raises a signal */
     RRS_RUN_BREAK,  /* at one of the session's breaks */
+    RRS_RUN_WRITE,  /* somewhere behind a write that was trapped: at no position */
 };
 
 struct rrs_run_stop {
@@ -78,6 +79,9 @@ struct rrs_replayer {
     struct rrs_avoided_range *avoided;
     struct rrs_run_stop stop; /* why the current task stopped */
     bool stopped;             /* `stop` holds */
+    /* Asked at each trap of a debug register; NULL: there are none. */
+    bool (*stops_at_write)(void *context);
+    void *stops_at_write_context;
     bool echo;
     int exit_status; /* wait status of the first process, once it ended */
     pid_t root;      /* recorded id of the first process */

@@ -78,13 +78,45 @@ void rrs_replay_init_oracle(struct rrs_replayer *replayer)
 
 /* --- running --- */
 
-static struct rrs_error *handle_stop(struct rrs_session *session, struct rrs_task *task, int status)
+/* Whether a debug register trapped; `*stops`: the run is to end with it. */
+static struct rrs_error *is_trapped_write(struct rrs_replayer *replayer, struct rrs_task *task,
+                                          bool *trapped, bool *stops)
+{
+    siginfo_t info;
+    *trapped = *stops = false;
+    if (!replayer->stops_at_write)
+        return NULL;
+    RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
+    *trapped = info.si_signo == SIGTRAP && info.si_code == TRAP_HWBKPT;
+    if (!*trapped)
+        return NULL;
+    rrs_session_settle(&replayer->session, false);
+    *stops = replayer->stops_at_write(replayer->stops_at_write_context);
+    return NULL;
+}
+
+static struct rrs_error *handle_signal(struct rrs_replayer *replayer, struct rrs_task *task)
+{
+    bool trapped, stops;
+    RRS_TRY(is_trapped_write(replayer, task, &trapped, &stops));
+    if (!trapped)
+        return rrs_handle_signal(&replayer->session, task);
+    if (!stops)
+        return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+    stop(replayer, RRS_RUN_WRITE);
+    task->state = RRS_TASK_READY;
+    replayer->session.runner = NULL;
+    return NULL;
+}
+
+static struct rrs_error *handle_stop(struct rrs_replayer *replayer, struct rrs_task *task,
+                                     int status)
 {
     switch (rrs_status_event(status)) {
     case PTRACE_EVENT_SECCOMP:
-        return rrs_handle_seccomp_stop(session, task);
+        return rrs_handle_seccomp_stop(&replayer->session, task);
     case 0:
-        return rrs_handle_signal(session, task);
+        return handle_signal(replayer, task);
     default:
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     }
@@ -114,7 +146,7 @@ struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_repla
         RRS_TRY(rrs_task_resume(session, host, false));
         while (host->state == RRS_TASK_RUNNING) {
             RRS_TRY(rrs_task_wait(host, &status));
-            RRS_TRY(handle_stop(session, host, status));
+            RRS_TRY(handle_stop(replayer, host, status));
         }
         if (!replayer->stopped && host->at_safe_point && !session->slice_left)
             stop(replayer, RRS_RUN_TICK);

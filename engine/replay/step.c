@@ -149,9 +149,21 @@ static struct rrs_error *run_alone(struct rrs_replayer *replayer, struct rrs_rep
     replayer->stopped = false;
     RRS_TRY(rrs_run_alone_prepare(&replayer->session, host));
     RRS_TRY(rrs_run_alone(&replayer->session, host, insn, &faulted));
-    if (faulted)
-        RRS_TRY(rrs_handle_signal(&replayer->session, host));
-    return NULL;
+    return faulted ? rrs_handle_signal(&replayer->session, host) : NULL;
+}
+
+/* Stores of the x87 state: bit 0 of eax asks XSAVE for it. */
+static bool stores_x87(const struct rrs_insn *insn, const struct user_regs_struct *regs)
+{
+    return insn->kind == RRS_INSN_XSAVE ? regs->rax & 1
+                                        : insn->trapped_op == RRS_TRAPPED_X87_POINTERS;
+}
+
+/* Whether the CPU does all of it, whatever else is to be done then. */
+static bool is_the_cpus(const struct rrs_insn *insn)
+{
+    return insn->kind == RRS_INSN_PLAIN || insn->kind == RRS_INSN_XSAVE ||
+           (insn->kind == RRS_INSN_TRAPPED && insn->trapped_op == RRS_TRAPPED_X87_POINTERS);
 }
 
 struct rrs_error *rrs_replay_step_insn(struct rrs_replayer *replayer)
@@ -177,9 +189,12 @@ struct rrs_error *rrs_replay_step_insn(struct rrs_replayer *replayer)
     default:
         break;
     }
-    if (insn.kind != RRS_INSN_PLAIN)
+    if (!is_the_cpus(&insn))
         return run_in_shadow(replayer, task);
+    struct user_regs_struct before = host->regs;
     RRS_TRY(run_alone(replayer, task, &insn));
+    if (!replayer->stopped && stores_x87(&insn, &before))
+        RRS_TRY(rrs_clear_x87_pointers(host, &insn, &before));
     fix_dead_flags(replayer, host);
     return NULL;
 }
@@ -210,4 +225,12 @@ struct rrs_error *rrs_replay_run_towards_event(struct rrs_replayer *replayer, ui
         return rrs_replay_diverged(replayer, "its tick is over at %#lx",
                                    (unsigned long)task->task->regs.rip);
     return NULL;
+}
+
+struct rrs_error *rrs_replay_run_towards_tick(struct rrs_replayer *replayer, uint64_t tick)
+{
+    bool in_front = replayer->stopped && replayer->stop.stop_kind == RRS_RUN_TICK &&
+                    replayer->session.clock.ticks == tick - 1;
+    return in_front ? rrs_replay_step_insn(replayer)
+                    : rrs_replay_run_towards_event(replayer, tick - 1);
 }

@@ -35,4 +35,11 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_step_any(struct rrs_replayer *replay
 RRS_MUST_CHECK struct rrs_error *rrs_replay_run_towards_event(struct rrs_replayer *replayer,
                                                               uint64_t tick);
 
+/**
+ * Lets the actor run towards the first place with `tick`, which lies ahead: right behind the
+ * instruction that makes it. A stop on the way: as above.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_run_towards_tick(struct rrs_replayer *replayer,
+                                                             uint64_t tick);
+
 #endif

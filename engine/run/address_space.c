@@ -149,11 +149,11 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
     *shadow = 0;
     if (!region)
         return NULL;
-    if (!task->space->table_mapped)
-        RRS_TRY(map_table(session, task));
     if (task->space->leftovers)
         RRS_TRY(unmap_leftovers(session, task));
     RRS_TRY(rrs_space_attach(session, task, region, app_pc, &attachment));
+    if (!task->space->table_mapped)
+        RRS_TRY(map_table(session, task));
     struct rrs_code_cache *cache = &attachment->module->cache;
     int64_t app = (int64_t)(app_pc - attachment->base);
     struct rrs_block *block = rrs_code_cache_block_at(cache, app);

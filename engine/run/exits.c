@@ -106,8 +106,8 @@ static struct rrs_error *handle_tick(struct exit_context *x)
     return NULL;
 }
 
-static struct rrs_error *clear_x87_pointers(struct rrs_task *task, const struct rrs_insn *insn,
-                                            const struct user_regs_struct *before)
+struct rrs_error *rrs_clear_x87_pointers(struct rrs_task *task, const struct rrs_insn *insn,
+                                         const struct user_regs_struct *before)
 {
     static const uint8_t zeros[16];
     struct rrs_x87_pointer_field fields[2];
@@ -143,7 +143,7 @@ static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs
     if (faulted)
         return rrs_handle_signal(x->session, x->task);
     if (x->exit.trapped_op == RRS_TRAPPED_X87_POINTERS)
-        RRS_TRY(clear_x87_pointers(x->task, insn, &before));
+        RRS_TRY(rrs_clear_x87_pointers(x->task, insn, &before));
     RRS_TRY(observe_insn(x, insn, &before, &x->task->regs));
     return rrs_task_resume(x->session, x->task, false);
 }

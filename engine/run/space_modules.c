@@ -426,13 +426,23 @@ struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, 
     return NULL;
 }
 
-struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task *task,
-                                   const struct rrs_region *region, rrs_addr pc,
-                                   struct rrs_attachment **attachment)
+/* A cache that others have filled knows nothing of breaks in this space. */
+static void respect_breaks(const struct rrs_session *session, struct rrs_attachment *attachment)
 {
-    *attachment = rrs_space_attachment_at(task->space, pc);
-    if (*attachment)
-        return NULL;
+    rrs_addr at = rrs_session_next_break(session, attachment->start);
+    while (at < attachment->end) {
+        rrs_code_cache_drop(&attachment->module->cache, (int64_t)(at - attachment->base),
+                            (int64_t)(at - attachment->base) + 1);
+        at = rrs_session_next_break(session, at + 1);
+    }
+}
+
+static struct rrs_error *attach(struct rrs_session *session, struct rrs_task *task,
+                                const struct rrs_region *region, rrs_addr pc,
+                                struct rrs_attachment **attachment)
+{
+    /* The other side of a fork has the same code at the same place, but not this cache for it. */
+    RRS_TRY(rrs_space_unshare_table(session, task->space));
     if (is_from_file(region)) {
         RRS_TRY(attach_file(session, task, region, attachment));
         if (*attachment)
@@ -444,6 +454,19 @@ struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task 
             return NULL;
     }
     return attach_window(session, task, pc, private_cache_bytes_min, attachment);
+}
+
+struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task *task,
+                                   const struct rrs_region *region, rrs_addr pc,
+                                   struct rrs_attachment **attachment)
+{
+    *attachment = rrs_space_attachment_at(task->space, pc);
+    if (*attachment)
+        return NULL;
+    RRS_TRY(attach(session, task, region, pc, attachment));
+    if (session->break_count)
+        respect_breaks(session, *attachment);
+    return NULL;
 }
 
 struct rrs_error *rrs_space_detach(struct rrs_session *session, struct rrs_task *task,

@@ -91,6 +91,14 @@ RRS_MUST_CHECK struct rrs_error *rrs_raise_signal(struct rrs_session *session,
 RRS_MUST_CHECK struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,
                                                const struct rrs_insn *insn, bool *faulted);
 
+/**
+ * The instruction was executed alone, from the state `before`, and stored the x87 state: the
+ * pointers in it, which are of shadow code, become 0.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_clear_x87_pointers(struct rrs_task *task,
+                                                        const struct rrs_insn *insn,
+                                                        const struct user_regs_struct *before);
+
 /** Makes sure that the code at the task's app PC has a cache, which rrs_run_alone() needs. */
 RRS_MUST_CHECK struct rrs_error *rrs_run_alone_prepare(struct rrs_session *session,
                                                        struct rrs_task *task);

@@ -90,6 +90,20 @@ static bool run_return(const struct rrs_insn *insn, const struct rrs_transfer_me
     return true;
 }
 
+/* To user code only; any other frame is a fault (SDM vol. 2, IRET). */
+static bool run_iret(const struct rrs_transfer_memory *memory, struct user_regs_struct *regs)
+{
+    enum { RIP, CS, FLAGS, STACK, SS, WORDS, USER_CS = 0x33, USER_SS = 0x2b };
+    uint64_t frame[WORDS];
+    if (!memory->read(memory->context, regs->rsp, frame, sizeof frame) || frame[CS] != USER_CS ||
+        frame[SS] != USER_SS || !is_canonical(frame[RIP]))
+        return false;
+    regs->rip = frame[RIP];
+    regs->rsp = frame[STACK];
+    regs->eflags = rrs_loaded_flags(regs->eflags, frame[FLAGS]);
+    return true;
+}
+
 enum rrs_transfer_result rrs_emulate_transfer(const struct rrs_insn *insn,
                                               const struct rrs_transfer_memory *memory,
                                               struct user_regs_struct *regs)
@@ -122,6 +136,9 @@ enum rrs_transfer_result rrs_emulate_transfer(const struct rrs_insn *insn,
         break;
     case RRS_INSN_RET:
         done = run_return(insn, memory, &after);
+        break;
+    case RRS_INSN_IRET:
+        done = run_iret(memory, &after);
         break;
     default:
         return RRS_TRANSFER_OTHER;

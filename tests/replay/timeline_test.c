@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Test that every way to a position of a recording gives the same registers and memory there.
+ *
+ *     timeline_test TRACE SEED [PLACES]
+ *
+ * A forward run is the model: at PLACES (default 60) places of it, some a few instructions apart,
+ * positions, registers and a hash of all memory are noted. Then they are visited in random order,
+ * by steps backward, by reverse-continue to breakpoints, and by reverse-continue to writes.
+ */
+#include "engine/replay/timeline.h"
+#include "lmdb-store/event_log_reader.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xxhash.h>
+
+struct place {
+    struct rrs_position position;
+    pid_t tid;
+    struct user_regs_struct regs;
+    uint64_t memory;
+};
+
+static struct rrs_timeline *timeline;
+static unsigned failures;
+
+static void must(struct rrs_error *error)
+{
+    char text[1024];
+    if (!error)
+        return;
+    fprintf(stderr, "FAILED: %s\n", rrs_error_format(error, text, sizeof text));
+    exit(1);
+}
+
+static void __attribute__((format(printf, 1, 2))) fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "FAILED: ");
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    if (++failures > 20)
+        exit(1);
+}
+
+static uint64_t hash_memory(pid_t tid)
+{
+    static uint8_t buffer[1 << 20];
+    struct rrs_timeline_mapping *mappings;
+    size_t count;
+    XXH64_state_t *state = XXH64_createState();
+    XXH64_reset(state, 0);
+    must(rrs_timeline_mappings(timeline, tid, &mappings, &count));
+    for (size_t i = 0; i < count; i++)
+        for (rrs_addr at = mappings[i].start;
+             (mappings[i].prot & PROT_WRITE) && at < mappings[i].end; at += sizeof buffer) {
+            uint64_t left = mappings[i].end - at;
+            size_t piece = left < sizeof buffer ? left : sizeof buffer;
+            XXH64_update(state, buffer, rrs_timeline_read(timeline, tid, at, buffer, piece));
+        }
+    rrs_timeline_free_mappings(mappings, count);
+    uint64_t hash = XXH64_digest(state);
+    XXH64_freeState(state);
+    return hash;
+}
+
+static void note(struct place *place)
+{
+    memset(place, 0, sizeof *place);
+    rrs_timeline_position(timeline, &place->position, &place->tid);
+    if (!place->tid)
+        return;
+    must(rrs_timeline_get_regs(timeline, place->tid, &place->regs));
+    place->memory = hash_memory(place->tid);
+}
+
+static void compare(const char *how, const struct place *expected)
+{
+    struct place here;
+    note(&here);
+    if (rrs_position_compare(&here.position, &expected->position) || here.tid != expected->tid)
+        fail("%s: at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 ", task %d; expected %" PRIu64
+             ", %" PRIu64 ", %#" PRIx64 ", task %d\n",
+             how, here.position.event, here.position.tick, here.position.pc, here.tid,
+             expected->position.event, expected->position.tick, expected->position.pc,
+             expected->tid);
+    else if (memcmp(&here.regs, &expected->regs, sizeof here.regs))
+        fail("%s: registers differ at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
+             here.position.event, here.position.tick, here.position.pc);
+    else if (here.memory != expected->memory)
+        fail("%s: memory differs at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
+             here.position.event, here.position.tick, here.position.pc);
+}
+
+/* Places of a forward run: at rising ticks, then some steps from there. */
+static size_t run_forward(struct place *places, size_t wanted)
+{
+    enum { STEPS = 4 };
+    struct rrs_position end;
+    struct rrs_stop stop;
+    size_t count = 0;
+    rrs_timeline_end(timeline, &end);
+    for (size_t i = 0; count + STEPS < wanted; i++) {
+        uint64_t tick = end.tick * i * (STEPS + 1) / wanted;
+        must(rrs_timeline_seek_tick(timeline, tick, &stop));
+        for (int step = 0; step <= STEPS; step++) {
+            note(&places[count]);
+            if (!places[count].tid)
+                return count;
+            count++;
+            must(rrs_timeline_step(timeline, RRS_FORWARD, 0, &stop));
+        }
+    }
+    return count;
+}
+
+static void visit_at_random(const struct place *places, size_t count)
+{
+    struct rrs_stop stop;
+    for (size_t i = 0; i < count; i++) {
+        const struct place *place = &places[(size_t)rand() % count];
+        must(rrs_timeline_seek(timeline, &place->position, &stop));
+        compare("seek", place);
+    }
+}
+
+static void step_back(const struct place *places, size_t count)
+{
+    enum { STEPS = 40 };
+    struct place walked[STEPS + 1];
+    struct rrs_stop stop;
+    for (int round = 0; round < 4; round++) {
+        must(rrs_timeline_seek(timeline, &places[(size_t)rand() % count].position, &stop));
+        int steps = 0;
+        note(&walked[0]);
+        while (steps < STEPS) {
+            must(rrs_timeline_step(timeline, RRS_FORWARD, 0, &stop));
+            if (stop.reason != RRS_STOP_STEPPED)
+                break;
+            note(&walked[++steps]);
+            if (!walked[steps].tid) {
+                steps--;
+                must(rrs_timeline_seek(timeline, &walked[steps].position, &stop));
+                break;
+            }
+        }
+        while (steps-- > 0) {
+            must(rrs_timeline_step(timeline, RRS_BACKWARD, 0, &stop));
+            compare("step back", &walked[steps]);
+        }
+    }
+}
+
+/* A breakpoint, hit for hit: forward from the beginning, then backward from the end. */
+static void go_back_to_breakpoint(const struct place *place)
+{
+    enum { HITS = 30 };
+    struct place hits[HITS];
+    struct rrs_stop stop;
+    int count = 0;
+    must(rrs_timeline_add_breakpoint(timeline, place->position.pc, NULL, NULL));
+    must(rrs_timeline_seek_tick(timeline, 0, &stop));
+    while (count < HITS) {
+        must(rrs_timeline_run(timeline, RRS_FORWARD, &stop));
+        if (stop.reason != RRS_STOP_BREAKPOINT)
+            break;
+        note(&hits[count++]);
+    }
+    if (!count)
+        fail("the breakpoint at %#" PRIx64 " was not hit\n", place->position.pc);
+    for (int i = count - 2; i >= 0; i--) {
+        must(rrs_timeline_run(timeline, RRS_BACKWARD, &stop));
+        if (i == count - 2 && count < HITS) { /* from the end: the last hit itself */
+            compare("reverse-continue", &hits[count - 1]);
+            must(rrs_timeline_run(timeline, RRS_BACKWARD, &stop));
+        }
+        compare("reverse-continue", &hits[i]);
+    }
+    rrs_timeline_remove_breakpoint(timeline, place->position.pc);
+    printf("breakpoint at %#" PRIx64 ": %d hits\n", place->position.pc, count);
+}
+
+/* Writes to a word of the stack: forward, then backward. */
+static void go_back_to_write(const struct place *place)
+{
+    enum { HITS = 12 };
+    struct rrs_position before[HITS];
+    struct rrs_stop stop;
+    int count = 0;
+    rrs_addr word = (place->regs.rsp - 16) & ~7ull;
+    must(rrs_timeline_seek(timeline, &place->position, &stop));
+    must(rrs_timeline_add_watchpoint(timeline, word, 8, RRS_WATCH_WRITE));
+    while (count < HITS) {
+        pid_t tid;
+        must(rrs_timeline_run(timeline, RRS_FORWARD, &stop));
+        if (stop.reason != RRS_STOP_WATCHPOINT)
+            break;
+        rrs_timeline_position(timeline, &before[count++], &tid);
+    }
+    for (int i = count - 1; i >= 0; i--) {
+        struct rrs_position here;
+        pid_t tid;
+        must(rrs_timeline_run(timeline, RRS_BACKWARD, &stop));
+        rrs_timeline_position(timeline, &here, &tid);
+        if (stop.reason != RRS_STOP_WATCHPOINT || rrs_position_compare(&here, &before[i]) >= 0 ||
+            (i && rrs_position_compare(&here, &before[i - 1]) < 0))
+            fail("write %d of %d: reverse-continue came to event %" PRIu64 ", tick %" PRIu64
+                 ", PC %#" PRIx64 " (reason %d); it is in front of event %" PRIu64 ", tick %" PRIu64
+                 ", PC %#" PRIx64 "\n",
+                 i, count, here.event, here.tick, here.pc, stop.reason, before[i].event,
+                 before[i].tick, before[i].pc);
+    }
+    rrs_timeline_remove_watchpoint(timeline, word, 8, RRS_WATCH_WRITE);
+    printf("writes to %#" PRIx64 ": %d\n", word, count);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: timeline_test TRACE SEED [PLACES]\n");
+        return 2;
+    }
+    size_t wanted = argc > 3 ? strtoul(argv[3], NULL, 0) : 60;
+    struct place *places = calloc(wanted, sizeof *places);
+    const struct rrs_timeline_options options = {0};
+    srand((unsigned)strtoul(argv[2], NULL, 0));
+    printf("seed %s\n", argv[2]);
+    must(rrs_timeline_open(argv[1], &options, &timeline));
+    size_t count = run_forward(places, wanted);
+    printf("%zu places\n", count);
+    visit_at_random(places, count);
+    step_back(places, count);
+    for (int i = 0; i < 3; i++)
+        go_back_to_breakpoint(&places[(size_t)rand() % count]);
+    for (int i = 0; i < 3; i++)
+        go_back_to_write(&places[(size_t)rand() % count]);
+    rrs_timeline_destroy(timeline);
+    free(places);
+    return failures != 0;
+}
