@@ -280,7 +280,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
         .session = session,
         .writer = writer,
         .next_identity = 1,
-        .observer =
+        .inner =
             {
                 .context = recorder,
                 .exec = record_exec,
@@ -297,6 +297,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
         if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
             recorder->outputs[i].st_nlink = 0; /* closed */
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;
 }
@@ -304,6 +305,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
 void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
+    rrs_error_destroy(recorder->failure);
     rrs_body_deinit(&recorder->body);
     rrs_body_deinit(&recorder->opened_body);
 }
