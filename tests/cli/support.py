@@ -108,4 +108,4 @@ def long_options(command):
     words = [RRSOFT, command, "--help"]
     text = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode()
     lines = text.split("\nOptions:\n")[1].splitlines()
-    return [word.rstrip(",") for line in lines for word in line[:30].split() if word.startswith("--")]
+    return [word.rstrip(",").split("[")[0] for line in lines for word in line[:30].split() if word.startswith("--")]
