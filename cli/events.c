@@ -5,6 +5,7 @@
  * the log and not from the rows.
  */
 #include "cli/command.h"
+#include "cli/event_items.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/selection.h"
@@ -23,6 +24,7 @@ enum {
 struct request {
     struct selection selection;
     bool data;
+    bool items;
     bool json;
 };
 
@@ -30,7 +32,7 @@ struct request {
 struct printer {
     const struct rrs_metadata *metadata;
     struct json *json;
-    bool data;
+    bool data, items;
     int number_width, tick_width, kind_width;
 };
 
@@ -95,6 +97,8 @@ static void print_row(const struct printer *printer, const struct rrs_event *eve
            printer->number_width, event->number, printer->tick_width, event->tick,
            text_format_clock(event->wall_ns, clock), event->task, printer->kind_width,
            kind ? kind : number, event->size_bytes);
+    if (printer->items)
+        print_event_items(event);
     if (printer->data)
         print_dump(event);
 }
@@ -154,7 +158,8 @@ static struct rrs_error *run(const char *argument, const struct request *request
     struct rrs_event_cursor *cursor;
     RRS_TRY(selection_open("events", &request->selection, &trace, &cursor));
     struct json json = {.stream = stdout};
-    struct printer printer = {.json = request->json ? &json : NULL, .data = request->data};
+    struct printer printer = {
+        .json = request->json ? &json : NULL, .data = request->data, .items = request->items};
     printer_init(&printer, &trace);
     if (request->json)
         json_open_array(&json, NULL);
@@ -173,6 +178,7 @@ int command_events(int argc, char **argv)
     const struct option_row options[] = {
         SELECTION_OPTIONS(request.selection),
         {"data", 0, OPTION_FLAG, NULL, "print the bytes of each event", &request.data},
+        {"items", 0, OPTION_FLAG, NULL, "print what each event says", &request.items},
         {"json", 0, OPTION_FLAG, NULL, "print a JSON array, one event per line", &request.json},
         {0},
     };

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"record", "run a program and record it", command_record},
     {"replay", "replay a recording", command_replay},
     {"count", "run a program and count its ticks", command_count},
+    {"gdb", "debug a program or a recording, forwards and backwards", command_gdb},
     {"ls", "list the traces", command_ls},
     {"info", "show what a trace says about its recording", command_info},
     {"events", "print the events of a trace", command_events},

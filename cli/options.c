@@ -82,14 +82,14 @@ static bool complain_unknown(const struct usage *usage, const char *word, const 
     return false;
 }
 
-static bool add_text(const struct usage *usage, const struct option_row *row, const char *value)
+static bool add_to_list(const struct usage *usage, const struct option_row *row, const char *value)
 {
-    struct option_texts *texts = row->target;
-    if (texts->count == OPTION_TEXTS_MAX) {
-        print_error("%s: --%s: more than %d", usage->command, row->name, OPTION_TEXTS_MAX);
+    struct option_list *list = row->target;
+    if (list->n_items == OPTION_LIST_MAX) {
+        print_error("%s: --%s is given too often", usage->command, row->name);
         return false;
     }
-    texts->texts[texts->count++] = value;
+    list->items[list->n_items++] = value;
     return true;
 }
 
@@ -108,8 +108,8 @@ static bool set_value(const struct usage *usage, const struct option_row *row, c
         *(const char **)row->target = value;
         return true;
     }
-    if (row->kind == OPTION_MANY)
-        return add_text(usage, row, value);
+    if (row->kind == OPTION_LIST)
+        return add_to_list(usage, row, value);
     struct option_number *number = row->target;
     if (!parsers[row->kind].parse(value, &number->value)) {
         print_error("%s: --%s needs %s, not '%s'", usage->command, row->name,

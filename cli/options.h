@@ -18,14 +18,14 @@ enum option_kind {
     OPTION_COUNT,  /* the same, but the value may be left out, and is glued: --name[=N] */
     OPTION_BYTES,  /* the same of a size: 500M, 2GiB */
     OPTION_TIME,   /* the same of a time, in ns: 90, 1.5s, 10min */
-    OPTION_MANY,   /* target: struct option_texts; may be given again and again */
+    OPTION_LIST,   /* target: struct option_list; may be given several times */
 };
 
-enum { OPTION_TEXTS_MAX = 256 };
+enum { OPTION_LIST_MAX = 64 };
 
-struct option_texts {
-    size_t count;
-    const char *texts[OPTION_TEXTS_MAX]; /* borrowed from argv */
+struct option_list {
+    const char *items[OPTION_LIST_MAX]; /* borrowed from argv */
+    int n_items;
 };
 
 struct option_number {

@@ -18,7 +18,7 @@
 struct request {
     bool quiet, aslr, any_cpu;
     struct option_number slice, max_bytes, max_ns, until_failure;
-    struct option_texts variables;
+    struct option_list variables;
     const char *output, *cpu, *directory, *save_on, *at_limit;
 };
 
@@ -37,10 +37,10 @@ static bool parse_choice(const char *option, const char *text, const char *const
     return false;
 }
 
-static bool check_variables(const struct option_texts *variables)
+static bool check_variables(const struct option_list *variables)
 {
-    for (size_t i = 0; i < variables->count; i++) {
-        const char *text = variables->texts[i];
+    for (int i = 0; i < variables->n_items; i++) {
+        const char *text = variables->items[i];
         if (strchr(text, '=') && *text != '=')
             continue;
         print_error("record: --env '%s': give NAME=VALUE", text);
@@ -81,8 +81,8 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
                 .translate = rrs_translate_defaults,
             },
         .output = request->output,
-        .variables = request->variables.texts,
-        .n_variables = request->variables.count,
+        .variables = request->variables.items,
+        .n_variables = (size_t)request->variables.n_items,
         .directory_fd = -1,
         .max_bytes = request->max_bytes.value,
         .max_ns = request->max_ns.value,
@@ -141,7 +141,7 @@ int command_record(int argc, char **argv)
     const struct option_row rows[] = {
         {"output", 'o', OPTION_TEXT, "DIR", "make the trace in this new directory",
          &request.output},
-        {"env", 'e', OPTION_MANY, "NAME=VALUE", "set a variable for the program",
+        {"env", 'e', OPTION_LIST, "NAME=VALUE", "set a variable for the program",
          &request.variables},
         {"chdir", 0, OPTION_TEXT, "DIR", "start the program in this directory", &request.directory},
         {"max-size", 0, OPTION_BYTES, "BYTES", "end the recording at this size (500M, 2G)",

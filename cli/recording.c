@@ -217,8 +217,7 @@ static void print_summary(const struct recording *recording)
     double program = cpu_seconds(RUSAGE_CHILDREN);
     rrs_error_destroy(rrs_trace_dir_measure(recording->path, &usage));
     fprintf(stderr, "rrsoft: recorded %" PRIu64 " events, %" PRIu64 " ticks, %.1f MB in %.2f s",
-            recording->recorder.events, recording->ticks,
-            (double)usage.disk_bytes / 1e6,
+            recording->recorder.events, recording->ticks, (double)usage.disk_bytes / 1e6,
             (double)(recording->end_ns - recording->start_ns) / 1e9);
     if (program > 0)
         fprintf(stderr, "; the recorder made it %.1f times as slow",

@@ -188,11 +188,15 @@ static int open_lmdb_once(struct rrs_environment *environment, unsigned flags, u
         code = mdb_env_set_maxdbs(lmdb, RRS_DATABASE_COUNT);
     if (!code)
         code = mdb_env_open(lmdb, environment->path, flags, 0600);
-    if (code)
+    if (code) {
         mdb_env_close(lmdb);
-    else
-        environment->lmdb = lmdb;
-    return code;
+        return code;
+    }
+    mdb_filehandle_t fd; /* liblmdb lets a program that is executed inherit it */
+    if (!mdb_env_get_fd(lmdb, &fd))
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    environment->lmdb = lmdb;
+    return 0;
 }
 
 static struct rrs_error *open_lmdb(struct rrs_environment *environment, unsigned flags)

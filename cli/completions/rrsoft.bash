@@ -6,9 +6,10 @@ declare -gA _rrsoft_options=(
     [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
     [replay]="--auto --no-echo"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
+    [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
     [ls]="--quiet --json"
     [info]="--environment --json"
-    [events]="--from --to --tick --task --kind --data --json"
+    [events]="--from --to --tick --task --kind --data --items --json"
     [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
     [ps]="--json"
     [sources]="--json"
@@ -89,7 +90,9 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         compopt -o filenames
         ;;
-    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
+    gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
+    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

@@ -185,6 +185,11 @@ void rrs_body_put_shown(struct rrs_body *body, int descriptor)
     put_one(body, RRS_ITEM_SHOWN, (uint64_t)descriptor);
 }
 
+void rrs_body_put_target(struct rrs_body *body, pid_t tid)
+{
+    put_one(body, RRS_ITEM_TARGET, (uint64_t)tid);
+}
+
 void rrs_body_put_runtime(struct rrs_body *body, uint32_t base_index, rrs_addr brk)
 {
     size_t start = begin_short(body, RRS_ITEM_RUNTIME);
@@ -302,6 +307,9 @@ static bool take_item(struct input *in, struct rrs_item *item)
         break;
     case RRS_ITEM_SHOWN:
         item->shown_on = (int)take_number(in);
+        break;
+    case RRS_ITEM_TARGET:
+        item->target = (pid_t)take_number(in);
         break;
     case RRS_ITEM_RUNTIME:
         item->runtime.base_index = (uint32_t)take_number(in);

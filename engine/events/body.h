@@ -30,7 +30,8 @@ enum rrs_item_kind {
     RRS_ITEM_PROGRAM, /* of an exec: path of the executable */
     RRS_ITEM_RUNTIME, /* of an exec: index of the runtime's base; the program's break */
     RRS_ITEM_SHOWN,   /* what a call wrote could be seen: on standard output (1) or error (2) */
-    RRS_ITEM_LAST = RRS_ITEM_SHOWN,
+    RRS_ITEM_TARGET,  /* the memory items behind this one are about another task's memory */
+    RRS_ITEM_LAST = RRS_ITEM_TARGET,
 };
 
 enum rrs_signal_action {
@@ -90,6 +91,7 @@ struct rrs_item {
         } task;
         int status;
         int shown_on;
+        pid_t target;
         struct {
             uint32_t base_index;
             rrs_addr brk;
@@ -125,6 +127,7 @@ void rrs_body_put_action(struct rrs_body *body, uint32_t action);
 void rrs_body_put_task(struct rrs_body *body, pid_t tgid, pid_t creator, uint64_t flags);
 void rrs_body_put_status(struct rrs_body *body, int status);
 void rrs_body_put_shown(struct rrs_body *body, int descriptor);
+void rrs_body_put_target(struct rrs_body *body, pid_t tid);
 void rrs_body_put_runtime(struct rrs_body *body, uint32_t base_index, rrs_addr brk);
 
 /* --- reading --- */

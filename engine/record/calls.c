@@ -8,18 +8,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void put_call(struct rrs_body *body, const struct rrs_task *task)
+void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task *task)
 {
     const struct user_regs_struct *r = &task->call_regs;
     const uint64_t arguments[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-    rrs_body_put_call(body, task->call, arguments);
+    rrs_body_put_call(&recorder->body, task->call, arguments);
 }
 
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
-    put_call(&recorder->body, task);
+    rrs_recorder_add_call(recorder, task);
     rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;
@@ -74,6 +74,12 @@ static bool is_error(int64_t result)
     return result < 0 && result >= -4095;
 }
 
+static bool is_output(const struct rrs_recorder *recorder, int index, const struct stat *st)
+{
+    return recorder->output_open[index] && st->st_dev == recorder->outputs[index].st_dev &&
+           st->st_ino == recorder->outputs[index].st_ino;
+}
+
 /* A user who replays wants to see what the program showed, and not what went into files. */
 static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task)
 {
@@ -84,10 +90,10 @@ static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task
     snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, (int)task->call_regs.rdi);
     if (stat(path, &st) < 0)
         return;
-    for (int i = 0; i < 2; i++)
-        if (recorder->outputs[i].st_nlink && st.st_dev == recorder->outputs[i].st_dev &&
-            st.st_ino == recorder->outputs[i].st_ino) {
-            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i);
+    int first = (int)task->call_regs.rdi == STDERR_FILENO; /* both may be one file */
+    for (int i = first; i < first + 2; i++)
+        if (is_output(recorder, i % 2, &st)) {
+            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i % 2);
             return;
         }
 }
@@ -107,19 +113,21 @@ static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_t
         add_shown(recorder, task);
     if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
         return rrs_recorder_add_mapping(recorder, task, after->rax);
-    return rrs_recorder_add_outputs(recorder, task, result);
+    RRS_TRY(rrs_recorder_add_outputs(recorder, task, result));
+    return is_error(result) ? NULL : rrs_recorder_add_written(recorder, task, result);
 }
 
 struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
                                        const struct user_regs_struct *after)
 {
     struct rrs_recorder *recorder = context;
-    bool at_once = recorder->opened == task || !task->begin_recorded;
-    if (recorder->opened == task)
+    bool alone = recorder->opened == task && recorder->session->last_runner == task;
+    bool at_once = alone || !task->begin_recorded;
+    if (alone) /* else others have run, even if they had nothing to tell */
         recorder->opened = NULL;
     task->begin_recorded = false;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
-    put_call(&recorder->body, task);
+    rrs_recorder_add_call(recorder, task);
     rrs_body_put_result(&recorder->body, (int64_t)after->rax);
     RRS_TRY(add_effects(recorder, task, after));
     take_note(task, (int64_t)after->rax);

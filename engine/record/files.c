@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* A larger file is stored as far as it is mapped, unless it holds code. */
 static const uint64_t whole_bytes_max = 16ull << 20;
@@ -28,7 +29,17 @@ struct identity {
     uint64_t number;
 };
 
+/* A file that some task has mapped. */
+struct mapped {
+    dev_t device;
+    ino_t inode;
+    uint64_t size; /* as last seen */
+    bool shrank;
+};
+
 struct rrs_recorded_files {
+    struct mapped *mapped;
+    size_t mapped_count, mapped_room;
     struct recorded *recorded;
     size_t recorded_count, recorded_room;
     struct identity *identities;
@@ -48,6 +59,7 @@ void rrs_recorded_files_destroy(struct rrs_recorded_files *files)
 {
     if (!files)
         return;
+    free(files->mapped);
     free(files->recorded);
     free(files->identities);
     free(files);
@@ -65,6 +77,37 @@ static struct rrs_error *grow(void *array_at, size_t count, size_t *room, size_t
         return rrs_error_no_memory();
     *array = moved;
     *room = larger;
+    return NULL;
+}
+
+static struct mapped *find_mapped(const struct rrs_recorded_files *files, const struct stat *st)
+{
+    for (size_t i = 0; i < files->mapped_count; i++)
+        if (files->mapped[i].inode == st->st_ino && files->mapped[i].device == st->st_dev)
+            return &files->mapped[i];
+    return NULL;
+}
+
+bool rrs_recorded_files_mapped(struct rrs_recorded_files *files, const struct stat *st,
+                               bool *shrank)
+{
+    struct mapped *mapped = find_mapped(files, st);
+    if (!mapped)
+        return false;
+    mapped->shrank |= (uint64_t)st->st_size < mapped->size;
+    mapped->size = (uint64_t)st->st_size;
+    *shrank = mapped->shrank;
+    return true;
+}
+
+static struct rrs_error *note_mapped(struct rrs_recorded_files *files, const struct stat *st)
+{
+    bool shrank;
+    if (rrs_recorded_files_mapped(files, st, &shrank))
+        return NULL;
+    RRS_TRY(grow(&files->mapped, files->mapped_count, &files->mapped_room, sizeof *files->mapped));
+    files->mapped[files->mapped_count++] =
+        (struct mapped){st->st_dev, st->st_ino, (uint64_t)st->st_size, false};
     return NULL;
 }
 
@@ -96,6 +139,13 @@ static const struct recorded *find(const struct rrs_recorded_files *files, const
     return NULL;
 }
 
+/* Times are as coarse as the kernel's clock tick: two writes may have the same. */
+static bool is_young(const struct stat *st)
+{
+    enum { SECONDS = 2 };
+    return time(NULL) < st->st_mtim.tv_sec + SECONDS;
+}
+
 static struct rrs_error *store(struct rrs_recorded_files *files, struct rrs_trace_writer *writer,
                                int fd, const struct stat *st, struct rrs_map_item *map)
 {
@@ -103,7 +153,7 @@ static struct rrs_error *store(struct rrs_recorded_files *files, struct rrs_trac
                            map->blob_offset, map->blob_bytes, {{0}}};
     RRS_TRY(rrs_blob_put_file(writer, fd, map->blob_offset, map->blob_bytes, &new.blob, NULL));
     map->blob = new.blob;
-    if (map->shared || !st->st_nlink)
+    if (map->shared || !st->st_nlink || is_young(st))
         return NULL; /* it may change without a new time */
     RRS_TRY(grow(&files->recorded, files->recorded_count, &files->recorded_room,
                  sizeof *files->recorded));
@@ -124,6 +174,7 @@ struct rrs_error *rrs_recorded_files_add(struct rrs_recorded_files *files,
         RRS_TRY(identify(files, &st, next_identity, &map->identity));
     if (!S_ISREG(st.st_mode))
         return NULL;
+    RRS_TRY(note_mapped(files, &st));
     uint64_t size = (uint64_t)st.st_size, mapped = map->end - map->start;
     bool whole = !map->shared && (size <= whole_bytes_max || map->prot & PROT_EXEC);
     map->source = RRS_MAP_FILE;

@@ -10,6 +10,8 @@
 #include "engine/events/body.h"
 #include "lmdb-store/trace_writer.h"
 
+#include <sys/stat.h>
+
 struct rrs_recorded_files;
 
 RRS_MUST_CHECK struct rrs_error *rrs_recorded_files_create(struct rrs_recorded_files **files);
@@ -26,5 +28,12 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorded_files_add(struct rrs_recorded_file
                                                         struct rrs_trace_writer *writer, int fd,
                                                         uint64_t *next_identity,
                                                         struct rrs_map_item *map);
+
+/**
+ * Whether the file, which a task has just changed, was ever mapped. `*shrank`: it has at some time
+ * been shorter than before, so that what lies behind is not what it was.
+ */
+bool rrs_recorded_files_mapped(struct rrs_recorded_files *files, const struct stat *st,
+                               bool *shrank);
 
 #endif

@@ -81,20 +81,52 @@ static struct rrs_map_item describe(const struct rrs_task *task, const struct rr
     return map;
 }
 
+static bool opens_inode(const char *path, const struct rrs_mapping *mapping, int *fd)
+{
+    struct stat st;
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (opened < 0)
+        return false;
+    if (fstat(opened, &st) < 0 || st.st_ino != mapping->inode) {
+        close(opened);
+        return false;
+    }
+    *fd = opened;
+    return true;
+}
+
+/* A mapped file may be deleted, without a name ever (a memfd), or in another root directory. */
+static int open_mapped(const struct rrs_task *task, const struct rrs_mapping *mapping)
+{
+    char path[PATH_MAX + 64];
+    int fd = -1;
+    if (opens_inode(mapping->path, mapping, &fd))
+        return fd;
+    snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", task->tid,
+             (unsigned long)mapping->start, (unsigned long)mapping->end);
+    if (opens_inode(path, mapping, &fd))
+        return fd;
+    snprintf(path, sizeof path, "/proc/%d/exe", task->tid);
+    if (opens_inode(path, mapping, &fd))
+        return fd;
+    snprintf(path, sizeof path, "/proc/%d/root%s", task->tid, mapping->path);
+    opens_inode(path, mapping, &fd);
+    return fd;
+}
+
 static struct rrs_error *add_one(struct image *image, const struct rrs_mapping *mapping)
 {
     struct rrs_recorder *recorder = image->recorder;
     struct rrs_map_item map = describe(image->task, mapping);
     _cleanup_close_ int fd = -1;
     if (mapping->inode) {
-        fd = open(mapping->path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            return rrs_error_os(errno, mapping->path, "cannot read the file that is executed");
-        RRS_TRY(rrs_recorded_files_add(recorder->files, recorder->writer, fd,
-                                       &recorder->next_identity, &map));
+        fd = open_mapped(image->task, mapping);
+        if (fd >= 0)
+            RRS_TRY(rrs_recorded_files_add(recorder->files, recorder->writer, fd,
+                                           &recorder->next_identity, &map));
     }
     rrs_body_put_map(&recorder->body, &map);
-    bool changes = mapping->prot & PROT_WRITE || !mapping->inode;
+    bool changes = mapping->prot & PROT_WRITE || fd < 0; /* what no file tells, the memory does */
     if (!changes || !(mapping->prot & PROT_READ))
         return NULL;
     return add_changed_pages(image, map.start, map.end, fd, map.file_offset);

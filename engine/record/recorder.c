@@ -130,7 +130,6 @@ struct rrs_error *rrs_recorder_add_xstate(struct rrs_recorder *recorder,
 static struct rrs_error *record_exec(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
-    recorder->opened = NULL; /* the execve's beginning: this is its end */
     task->clear_child_tid = task->robust_list = 0;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
     rrs_body_put_task(&recorder->body, task->process->tgid, task->process->parent, 0);
@@ -261,8 +260,11 @@ static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, 
 {
     struct rrs_recorder *recorder = context;
     const struct rrs_task *other = sharer(recorder, task);
-    RRS_TRY(rrs_recorder_begin(recorder, task, 0));
+    bool in_call = task->in_call && !task->begin_recorded; /* it ended by this call */
+    RRS_TRY(rrs_recorder_begin(recorder, task, in_call ? task->call_pc : 0));
     rrs_body_put_status(&recorder->body, status);
+    if (in_call)
+        rrs_recorder_add_call(recorder, task);
     if (other) {
         RRS_TRY(add_robust_futexes(recorder, task, other));
         if (task->clear_child_tid)
@@ -294,8 +296,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
             },
     };
     for (int i = 0; i < 2; i++)
-        if (fstat(STDOUT_FILENO + i, &recorder->outputs[i]) < 0)
-            recorder->outputs[i].st_nlink = 0; /* closed */
+        recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
     rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;

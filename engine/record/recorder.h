@@ -30,7 +30,8 @@ struct rrs_recorder {
     struct rrs_event opened_event;
     struct rrs_body opened_body;
     uint64_t next_identity; /* of shared mappings */
-    struct stat outputs[2]; /* the tracer's standard output and error */
+    struct stat outputs[2]; /* the tracer's standard output and error: */
+    bool output_open[2];    /*   those that there are */
     uint64_t events;
 };
 
@@ -83,10 +84,17 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_mapping(struct rrs_recorder *r
                                                           const struct rrs_task *task,
                                                           rrs_addr start);
 
+/** Adds the task's call, as it was made. */
+void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task *task);
+
 /** Adds what the task's call, which returned `result`, has written. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *recorder,
                                                           const struct rrs_task *task,
                                                           int64_t result);
+
+/** Adds what the task's call has written to memory by way of files: written.c. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_written(struct rrs_recorder *recorder,
+                                                          struct rrs_task *task, int64_t result);
 
 /* The observer's functions about calls: calls.c. */
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task);

@@ -104,8 +104,9 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
     if (!file)
         RRS_TRY(create(contents, map, &file));
     *result = file;
-    if (map->shared)
-        RRS_TRY(enlarge(file, map->file_offset + (map->end - map->start)));
+    /* As far as it is mapped, all of it is there: what the kernel refused, the trace knows. */
+    if (map->file_offset >= file->offset)
+        RRS_TRY(enlarge(file, map->file_offset - file->offset + (map->end - map->start)));
     if (map->source != RRS_MAP_FILE || (known && !map->shared))
         return NULL;
     uint64_t at = map->shared ? map->blob_offset : 0;

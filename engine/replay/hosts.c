@@ -254,6 +254,28 @@ struct rrs_error *rrs_replay_load(struct rrs_replayer *replayer, struct rrs_repl
     return NULL;
 }
 
+/* The kernel forces writes into private memory only; what is shared is written where it comes from. */
+static size_t write_shared(struct rrs_replayer *replayer, const struct rrs_replay_task *task,
+                           rrs_addr address, const uint8_t *bytes, uint64_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        const struct rrs_map_entry *entry = rrs_map_list_at(&task->space->maps, address + done);
+        const struct rrs_content_file *file =
+            entry && entry->shared ? rrs_contents_shared(&replayer->contents, entry->identity)
+                                   : NULL;
+        if (!file)
+            return done;
+        uint64_t here = address + done - entry->start, left = entry->end - (address + done);
+        uint64_t piece = size - done < left ? size - done : left;
+        if (pwrite(file->fd, bytes + done, piece, (off_t)(entry->file_offset + here)) !=
+            (ssize_t)piece)
+            return done;
+        done += piece;
+    }
+    return done;
+}
+
 struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                   rrs_addr address, const void *bytes, uint64_t size)
 {
@@ -262,12 +284,17 @@ struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer, struct rrs_repl
     if (space->guarded_count)
         RRS_TRY(rrs_space_unguard(&replayer->session, task->task, address, address + size, false,
                                   &any));
-    ssize_t count = pwrite(task->space->memory_fd, bytes, size, (off_t)address);
-    if (count == (ssize_t)size)
-        return NULL;
+    ssize_t written = pwrite(task->space->memory_fd, bytes, size, (off_t)address);
+    size_t count = written > 0 ? (size_t)written : 0;
+    count += write_shared(replayer, task, address + count, (const uint8_t *)bytes + count,
+                          size - count);
+    if (count == size)
+        return rrs_space_has_code(space, address, address + size)
+                   ? rrs_space_code_written(&replayer->session, space, address, address + size)
+                   : NULL;
     struct rrs_error *error = rrs_replay_diverged(
         replayer, "memory at %#lx, which the recording has written, is not there",
-        (unsigned long)(address + (count > 0 ? (uint64_t)count : 0)));
+        (unsigned long)(address + count));
     error->address = address;
     return error;
 }

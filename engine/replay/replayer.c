@@ -3,6 +3,7 @@
 
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
+#include "engine/syscalls/table.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -53,15 +54,19 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
 {
     const struct user_regs_struct *r = &task->task->call_regs;
     const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-    if (call->call.number != task->task->call)
-        return rrs_replay_diverged(replayer, "expected system call %d, %d came (at %#lx)",
-                                   call->call.number, task->task->call,
+    const struct rrs_syscall_row *row = rrs_syscall_row(call->call.number);
+    char came[160];
+    if (call->call.number != task->task->call) {
+        rrs_replay_print_call(task->task, came, sizeof came);
+        return rrs_replay_diverged(replayer, "expected system call %s, %s came (at %#lx)",
+                                   row ? row->shape.name : "of no name", came,
                                    (unsigned long)task->task->call_pc);
+    }
     for (int i = 0; i < 6; i++)
         if (args[i] != call->call.args[i])
             return rrs_replay_diverged(
-                replayer, "system call %d: argument %d: expected %#lx, %#lx came (at %#lx)",
-                call->call.number, i + 1, (unsigned long)call->call.args[i], (unsigned long)args[i],
+                replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
+                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i], (unsigned long)args[i],
                 (unsigned long)task->task->call_pc);
     return NULL;
 }
@@ -233,19 +238,20 @@ static struct rrs_error *reach_place(struct rrs_replayer *replayer, struct rrs_r
                                    (unsigned long)replayer->session.clock.ticks);
     task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
     task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;
+    if (task->at_call && pc.pc == task->task->call_regs.rip)
+        return NULL; /* the signal was what the call did, as a seccomp filter wanted */
     return check_pc(replayer, task);
 }
 
 static struct rrs_error *reach_signal(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                       const siginfo_t *info, bool raised)
 {
+    struct rrs_item pc;
     if (!raised)
         return reach_place(replayer, task);
-    RRS_TRY(rrs_replay_run_to_stop(replayer, task, RRS_RUN_RAISED, strsignal(info->si_signo)));
-    if (replayer->stop.info.si_signo != info->si_signo)
-        return rrs_replay_diverged(replayer, "expected %s, %s came", strsignal(info->si_signo),
-                                   strsignal(replayer->stop.info.si_signo));
-    return check_pc(replayer, task);
+    if (!find(replayer, RRS_ITEM_PC, &pc))
+        return missing(replayer, "place");
+    return rrs_replay_reach_raised(replayer, task, info, pc.pc);
 }
 
 static bool stops(int signal)

@@ -163,12 +163,28 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer,
                                                 struct rrs_replay_task *task, uint64_t budget);
 void rrs_replay_init_oracle(struct rrs_replayer *replayer);
 
+/** The call that the task stands in front of, for people: getpid(). */
+void rrs_replay_print_call(const struct rrs_task *task, char *buffer, size_t bytes);
+
 /** Runs the task to the next event's tick, where it has to stop as expected; `what` is for people.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
                                                         struct rrs_replay_task *task,
                                                         enum rrs_run_stop_kind expected,
                                                         const char *what);
+
+/**
+ * Runs the task to the instruction at `pc`, `tick` ticks having retired: the stop is a BREAK there,
+ * or whatever comes before, one of the session's breaks included.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_run_to_place(struct rrs_replayer *replayer,
+                                                         struct rrs_replay_task *task,
+                                                         uint64_t tick, rrs_addr pc);
+
+/** Runs the task to where the next event, a signal that an instruction raised, happened. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_reach_raised(struct rrs_replayer *replayer,
+                                                         struct rrs_replay_task *task,
+                                                         const siginfo_t *info, rrs_addr pc);
 
 /** Runs the task to the system call that the next event is about. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_reach_call(struct rrs_replayer *replayer,

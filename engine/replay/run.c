@@ -3,6 +3,7 @@
 #include "engine/replay/replayer.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
+#include "engine/syscalls/print.h"
 
 #include <string.h>
 #include <sys/ptrace.h>
@@ -154,11 +155,28 @@ struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_repla
     return NULL;
 }
 
-static const char *describe_stop(const struct rrs_replayer *replayer)
+static size_t read_memory(void *context, rrs_addr address, void *buffer, size_t bytes)
+{
+    const struct rrs_task *task = context;
+    return rrs_tracee_read(task->tid, address, buffer, bytes);
+}
+
+void rrs_replay_print_call(const struct rrs_task *task, char *buffer, size_t bytes)
+{
+    const struct user_regs_struct *r = &task->call_regs;
+    const struct rrs_memory_reader memory = {read_memory, (void *)(uintptr_t)task};
+    const struct rrs_syscall call = {.number = task->call,
+                                     .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+    rrs_syscall_print(&call, &memory, &(struct rrs_print_options){.at_entry = true}, buffer, bytes);
+}
+
+static const char *describe_stop(const struct rrs_replayer *replayer,
+                                 const struct rrs_replay_task *task, char buffer[160])
 {
     switch (replayer->stop.stop_kind) {
     case RRS_RUN_CALL:
-        return "a system call";
+        rrs_replay_print_call(task->task, buffer, 160);
+        return buffer;
     case RRS_RUN_INSN:
         return "an instruction whose result was recorded";
     case RRS_RUN_TICK:
@@ -175,18 +193,20 @@ struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
                                          enum rrs_run_stop_kind expected, const char *what)
 {
     uint64_t now = replayer->session.clock.ticks, tick = replayer->next->tick;
+    char came[160];
     if (tick < now)
         return rrs_replay_diverged(replayer, "it is past by %lu ticks",
                                    (unsigned long)(now - tick));
-    /* The tick instruction that comes next may itself be what raises the signal. */
-    RRS_TRY(rrs_replay_run(replayer, task, tick - now + (expected == RRS_RUN_RAISED)));
+    RRS_TRY(rrs_replay_run(replayer, task, tick - now));
     if (replayer->stop.stop_kind != expected)
         return rrs_replay_diverged(replayer, "expected %s, %s came (at %#lx, tick %lu)", what,
-                                   describe_stop(replayer), (unsigned long)task->task->regs.rip,
+                                   describe_stop(replayer, task, came), (unsigned long)task->task->regs.rip,
                                    (unsigned long)replayer->session.clock.ticks);
     if (replayer->session.clock.ticks != tick)
-        return rrs_replay_diverged(replayer, "%s came at tick %lu", what,
-                                   (unsigned long)replayer->session.clock.ticks);
+        return rrs_replay_diverged(replayer, "%s came at tick %lu (at %#lx)",
+                                   describe_stop(replayer, task, came),
+                                   (unsigned long)replayer->session.clock.ticks,
+                                   (unsigned long)task->task->regs.rip);
     return NULL;
 }
 

@@ -31,6 +31,10 @@ static bool stands_at_call(const struct rrs_replayer *replayer, const struct rrs
 /* The last thing that a task does is a call, or it was killed somewhere behind the event's tick. */
 static bool end_is_due(const struct rrs_replayer *replayer, const struct rrs_replay_task *task)
 {
+    const struct rrs_event *event = replayer->next;
+    struct rrs_item call;
+    if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_CALL, &call))
+        return stands_at_call(replayer, task);
     if (task != replayer->current || task->ends)
         return true;
     return stands_at_call(replayer, task) ||
@@ -211,13 +215,15 @@ struct rrs_error *rrs_replay_run_towards_event(struct rrs_replayer *replayer, ui
 {
     const struct rrs_event *event = replayer->next;
     struct rrs_replay_task *task = rrs_replay_actor(replayer);
-    struct rrs_item action;
+    struct rrs_item action, pc;
     uint64_t now = replayer->session.clock.ticks, to = event->tick < tick ? event->tick : tick;
     bool raised = event->event_kind == RRS_EVENT_SIGNAL && event->tick <= tick &&
                   rrs_item_find(event->data, event->size_bytes, RRS_ITEM_ACTION, &action) &&
-                  action.action & RRS_SIGNAL_RAISED;
-    /* The tick instruction that comes next may itself be what raises the signal. */
-    RRS_TRY(rrs_replay_run(replayer, task, to - now + raised));
+                  action.action & RRS_SIGNAL_RAISED &&
+                  rrs_item_find(event->data, event->size_bytes, RRS_ITEM_PC, &pc);
+    if (raised)
+        return rrs_replay_run_to_place(replayer, task, event->tick, pc.pc);
+    RRS_TRY(rrs_replay_run(replayer, task, to - now));
     task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
     task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;
     if (replayer->stop.stop_kind == RRS_RUN_TICK && to == event->tick &&

@@ -71,6 +71,15 @@ static struct rrs_error *apply_blob(struct rrs_replayer *replayer, struct rrs_re
     return NULL;
 }
 
+static struct rrs_error *find_target(const struct rrs_replayer *replayer, pid_t tid,
+                                     struct rrs_replay_task **task)
+{
+    *task = rrs_replay_find_task(replayer, tid);
+    return *task ? NULL
+                 : rrs_replay_diverged(replayer, "task %d, whose memory changed, does not exist",
+                                       tid);
+}
+
 struct rrs_error *rrs_replay_apply_writes(struct rrs_replayer *replayer,
                                           struct rrs_replay_task *task)
 {
@@ -78,7 +87,9 @@ struct rrs_error *rrs_replay_apply_writes(struct rrs_replayer *replayer,
     struct rrs_item_reader items = rrs_item_reader_begin(event->data, event->size_bytes);
     struct rrs_item item;
     while (rrs_item_next(&items, &item)) {
-        if (item.kind == RRS_ITEM_MAP)
+        if (item.kind == RRS_ITEM_TARGET)
+            RRS_TRY(find_target(replayer, item.target, &task));
+        else if (item.kind == RRS_ITEM_MAP)
             RRS_TRY(rrs_replay_map(replayer, task, &item.map));
         else if (item.kind == RRS_ITEM_WRITE)
             RRS_TRY(rrs_replay_poke(replayer, task, item.write.address, item.write.bytes,
@@ -276,6 +287,23 @@ static struct rrs_replay_task *sharer(const struct rrs_replayer *replayer,
     return other;
 }
 
+/*
+ * A task ends by a call, by a signal whose event came before, or killed: where it waited, which it
+ * has reached, or while it ran, somewhere behind the event's tick.
+ */
+static struct rrs_error *reach_end(struct rrs_replayer *replayer, struct rrs_replay_task *task)
+{
+    struct rrs_item call;
+    const struct rrs_event *event = replayer->next;
+    if (task->in_call || task->at_call || task->ends)
+        return NULL;
+    if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_CALL, &call))
+        return rrs_replay_reach_call(replayer, task);
+    if (replayer->current != task || event->tick <= replayer->session.clock.ticks)
+        return NULL;
+    return rrs_replay_run(replayer, task, event->tick - replayer->session.clock.ticks);
+}
+
 struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer)
 {
     const struct rrs_event *event = replayer->next;
@@ -283,9 +311,7 @@ struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer)
     struct rrs_item status;
     if (!task)
         return rrs_replay_diverged(replayer, "task %d does not exist", event->task);
-    bool runs = replayer->current == task && !task->in_call && !task->at_call && !task->ends;
-    if (runs) /* to its exit; or it was killed */
-        RRS_TRY(rrs_replay_run(replayer, task, event->tick - replayer->session.clock.ticks));
+    RRS_TRY(reach_end(replayer, task));
     struct rrs_replay_task *other = sharer(replayer, task);
     if (other)
         RRS_TRY(rrs_replay_apply_writes(replayer, other));

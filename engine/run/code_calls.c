@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, VECTORS_MAX = 1024 };
 
 /* --- which calls --- */
 
@@ -193,16 +193,45 @@ static uint64_t file_position(const struct rrs_task *task, int fd)
     return file && fscanf(file, "pos: %lu", &position) == 1 ? position : 0;
 }
 
-static struct rrs_error *memory_file_written(struct rrs_session *session, struct rrs_task *task,
-                                             uint64_t bytes)
+uint64_t rrs_written_file_offset(const struct rrs_task *task, uint64_t bytes)
 {
     const struct user_regs_struct *asked = &task->call_regs;
-    int fd = (int)asked->rdi;
     bool positioned = task->call != SYS_write && task->call != SYS_writev;
     if (task->call == SYS_pwritev2 && asked->r10 == (uint64_t)-1)
         positioned = false;
-    uint64_t start = positioned ? asked->r10 : file_position(task, fd) - bytes;
-    return note_write(session, owner_of_memory_file(task, fd), start, bytes);
+    return positioned ? asked->r10 : file_position(task, (int)asked->rdi) - bytes;
+}
+
+static struct rrs_error *memory_file_written(struct rrs_session *session, struct rrs_task *task,
+                                             uint64_t bytes)
+{
+    return note_write(session, owner_of_memory_file(task, (int)task->call_regs.rdi),
+                      rrs_written_file_offset(task, bytes), bytes);
+}
+
+struct rrs_error *rrs_other_memory_written(struct rrs_session *session, struct rrs_task *task,
+                                           uint64_t result, rrs_other_memory_visitor *visit,
+                                           void *context)
+{
+    const struct user_regs_struct *asked = &task->call_regs;
+    struct iovec remote[VECTORS_MAX];
+    if (task->call != SYS_process_vm_writev) {
+        pid_t owner = session->writes_memory ? owner_of_memory_file(task, (int)asked->rdi) : 0;
+        struct rrs_task *target = owner ? task_in(session, owner) : NULL;
+        return target ? visit(context, target, rrs_written_file_offset(task, result), result)
+                      : NULL;
+    }
+    struct rrs_task *target = task_in(session, (pid_t)asked->rdi);
+    if (!target || asked->r8 > VECTORS_MAX ||
+        rrs_tracee_read(task->tid, asked->r10, remote, asked->r8 * sizeof *remote) !=
+            asked->r8 * sizeof *remote)
+        return NULL;
+    for (uint64_t i = 0; i < asked->r8 && result; i++) {
+        uint64_t here = result < remote[i].iov_len ? result : remote[i].iov_len;
+        RRS_TRY(visit(context, target, (rrs_addr)(uintptr_t)remote[i].iov_base, here));
+        result -= here;
+    }
+    return NULL;
 }
 
 static struct rrs_error *opened(struct rrs_session *session, struct rrs_task *task, int fd)
@@ -235,8 +264,6 @@ bool rrs_code_file_has_writer(const char *path)
 }
 
 /* --- process_vm_writev --- */
-
-enum { VECTORS_MAX = 1024 };
 
 /* A place in a vector of ranges. */
 struct cursor {

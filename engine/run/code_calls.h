@@ -20,6 +20,20 @@ enum rrs_code_concern rrs_code_concern(const struct rrs_session *session,
 RRS_MUST_CHECK struct rrs_error *rrs_code_call_done(struct rrs_session *session,
                                                     struct rrs_task *task, uint64_t *result);
 
+/** An error ends the visit. */
+typedef struct rrs_error *rrs_other_memory_visitor(void *context, const struct rrs_task *target,
+                                                   rrs_addr start, uint64_t bytes);
+
+/** Visits the memory of a task that the call, which returned `result` bytes, has written to by
+ * process_vm_writev or a /proc/PID/mem. */
+RRS_MUST_CHECK struct rrs_error *rrs_other_memory_written(struct rrs_session *session,
+                                                          struct rrs_task *task, uint64_t result,
+                                                          rrs_other_memory_visitor *visit,
+                                                          void *context);
+
+/** Where in its file the task's write, of whatever kind, has written these `bytes`. */
+uint64_t rrs_written_file_offset(const struct rrs_task *task, uint64_t bytes);
+
 /** Whether somebody has the file open for writing. False if that cannot be found out. */
 bool rrs_code_file_has_writer(const char *path);
 

@@ -191,6 +191,8 @@ struct rrs_error *rrs_raise_signal(struct rrs_session *session, struct rrs_task 
                                    const siginfo_t *info)
 {
     struct user_regs_struct regs = task->regs;
+    if (session->oracle)
+        return session->oracle->raised(session->oracle->context, task, info);
     RRS_TRY(force(session, task, info->si_signo));
     RRS_TRY(reach_delivery_stop(task, info->si_signo));
     rrs_own_traps_raise(task, info->si_signo);
