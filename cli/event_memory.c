@@ -44,6 +44,8 @@ static struct piece find_piece(struct event_memory *memory, rrs_addr address)
         rrs_item_reader_begin(memory->event->data, memory->event->size_bytes);
     while (memory->work_left && rrs_item_next(&items, &item)) {
         memory->work_left--;
+        if (item.kind == RRS_ITEM_TARGET)
+            break; /* the rest is about another task's memory */
         if (!has_range(&item))
             continue;
         rrs_addr end = item.write.address + item.write.size;
