@@ -245,6 +245,21 @@ static void name_missing_file_page(const struct rrs_task *task, siginfo_t *info)
     }
 }
 
+/* A fault that no handler takes, or that is blocked, ends the process: an observer is told before. */
+static struct rrs_error *observe_fatal(const struct rrs_session *session, struct rrs_task *task,
+                                       const siginfo_t *info)
+{
+    uint64_t blocked;
+    const struct rrs_observer *observer = session->observer;
+    if (!observer)
+        return NULL;
+    RRS_TRY(rrs_ptrace_get_sigmask(task->tid, &blocked));
+    if (disposition_of(task, info->si_signo) == CAUGHT && !(blocked >> (info->si_signo - 1) & 1))
+        return NULL;
+    struct user_regs_struct here = task->regs;
+    return observer->signal(observer->context, task, info, &here, false);
+}
+
 static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_task *task,
                                        siginfo_t *info, struct user_regs_struct *regs)
 {
@@ -287,8 +302,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
     if (calls_made) /* they used up the signal's own stop */
         RRS_TRY(reach_delivery_stop(task, info->si_signo));
-    return deliver(session, task, info, &task->regs,
-                   disposition_of(task, info->si_signo) == CAUGHT);
+    RRS_TRY(observe_fatal(session, task, info));
+    return deliver(session, task, info, &task->regs, true);
 }
 
 /* A signal that came while the task was in a call, which it may have interrupted. */
