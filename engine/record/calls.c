@@ -2,6 +2,7 @@
 /* System calls: what they returned, and what they wrote. */
 #include "engine/record/recorder.h"
 
+#include "engine/run/pi_futex.h"
 #include "engine/syscalls/outputs.h"
 
 #include <stdio.h>
@@ -20,6 +21,10 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     rrs_recorder_add_call(recorder, task);
+    if (rrs_pi_futex_word(task))
+        RRS_TRY(rrs_recorder_add_memory(recorder, task, rrs_pi_futex_word(task), 4));
+    if (task->call == SYS_exit) /* of a leader that other threads outlive */
+        RRS_TRY(rrs_recorder_add_exit_writes(recorder, task));
     rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Places between two tick instructions, which a tick alone does not name: where a signal was raised.
- * That it is raised again is not relied on: the kernel may have refused what it now gives (a stack
- * that grows further, a page behind the end of a file).
+ * Places between two tick instructions, which a tick alone does not name: where a signal was
+ * raised. That it is raised again is not relied on: the kernel may have refused what it now gives
+ * (a stack that grows further, a page behind the end of a file).
  */
 #include "engine/replay/step.h"
 #include "engine/run/address_space.h"
@@ -64,6 +64,8 @@ struct rrs_error *rrs_replay_run_to_place(struct rrs_replayer *replayer,
     if (tick < *now)
         return rrs_replay_diverged(replayer, "it is past by %lu ticks",
                                    (unsigned long)(*now - tick));
+    if (pc + (1ull << 47) >= 1ull << 48) /* no code can be there: whoever goes there faults */
+        return rrs_replay_run(replayer, task, tick - *now + 1);
     if (tick > *now) {
         RRS_TRY(rrs_replay_run(replayer, task, tick - 1 - *now));
         if (replayer->stop.stop_kind != RRS_RUN_TICK || *now != tick - 1)
@@ -119,8 +121,7 @@ struct rrs_error *rrs_replay_reach_raised(struct rrs_replayer *replayer,
     size_t break_count = session->break_count;
     session->breaks = NULL;
     session->break_count = 0;
-    struct rrs_error *error =
-        rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc);
+    struct rrs_error *error = rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc);
     /* A repeated instruction has done a part of its work: only the CPU knows how much. */
     if (!error && replayer->stop.stop_kind == RRS_RUN_BREAK && repeats(replayer, task))
         error = rrs_replay_run(replayer, task, 0);

@@ -66,8 +66,8 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
         if (args[i] != call->call.args[i])
             return rrs_replay_diverged(
                 replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
-                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i], (unsigned long)args[i],
-                (unsigned long)task->task->call_pc);
+                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i],
+                (unsigned long)args[i], (unsigned long)task->task->call_pc);
     return NULL;
 }
 
@@ -157,7 +157,7 @@ static struct rrs_error *do_call_enter(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     RRS_TRY(begin_call(replayer, task, &call));
     task->in_call = true;
-    return NULL;
+    return rrs_replay_apply_writes(replayer, task);
 }
 
 static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)
@@ -167,6 +167,9 @@ static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     if (!task->in_call)
         return rrs_replay_diverged(replayer, "task %d is in no system call", task->tid);
+    if (replayer->next->tick != replayer->session.clock.ticks)
+        return rrs_replay_diverged(replayer, "it is tick %lu when the call returns",
+                                   (unsigned long)replayer->session.clock.ticks);
     RRS_TRY(begin_call(replayer, task, &call));
     return finish_call(replayer, task, &call);
 }

@@ -142,6 +142,7 @@ struct rrs_task {
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_virtual virtual;
+    bool replaced;       /* another thread has loaded a program: only its report is to come */
     bool begin_recorded; /* the observer was told that its call began */
     pid_t creator;       /* NEW: who made it, and how */
     uint64_t clone_flags;
