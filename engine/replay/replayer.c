@@ -4,6 +4,7 @@
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "engine/syscalls/table.h"
+#include "lmdb-store/blob.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -118,15 +119,34 @@ static void echo(const struct rrs_replay_task *task, const struct rrs_item *call
     }
 }
 
+static struct rrs_error *echo_copied(const struct rrs_replayer *replayer,
+                                     const struct rrs_item *copied, int fd)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
+    if (!bytes)
+        return rrs_error_no_memory();
+    for (uint64_t done = 0; done < copied->write.size;) {
+        uint64_t left = copied->write.size - done, piece = left < PIECE ? left : PIECE;
+        RRS_TRY(rrs_blob_read(replayer->reader, &copied->write.hash, done, bytes, piece));
+        if ((fd != 1 && fd != 2) || write(fd, bytes, piece) < 0)
+            return NULL;
+        done += piece;
+    }
+    return NULL;
+}
+
 static struct rrs_error *finish_call(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                      const struct rrs_item *call)
 {
-    struct rrs_item result, changed, shown;
+    struct rrs_item result, changed, shown, copied;
     struct rrs_task *host = task->task;
     if (!find(replayer, RRS_ITEM_RESULT, &result))
         return missing(replayer, "result");
     if (replayer->echo && find(replayer, RRS_ITEM_SHOWN, &shown))
         echo(task, call, result.result, shown.shown_on);
+    if (replayer->echo && find(replayer, RRS_ITEM_COPIED, &copied))
+        RRS_TRY(echo_copied(replayer, &copied, shown.shown_on));
     struct user_regs_struct regs = rrs_expected_after_call(&host->call_regs, result.result);
     if (find(replayer, RRS_ITEM_REGS, &changed))
         rrs_item_apply_regs(&changed, &regs);
