@@ -41,6 +41,9 @@ enum rrs_signal_action {
     RRS_SIGNAL_RAISED = 16, /* added: the instruction at PC raised it */
 };
 
+/* ACTION of a PREEMPT: the task stands between two tick instructions. */
+enum { RRS_PREEMPT_ANYWHERE = 1 };
+
 /* Where the contents of a mapping come from. */
 enum rrs_map_source {
     RRS_MAP_ANONYMOUS,

@@ -310,8 +310,18 @@ static struct rrs_error *do_signal(struct rrs_replayer *replayer)
 static struct rrs_error *do_preempt(struct rrs_replayer *replayer)
 {
     struct rrs_replay_task *task;
+    struct rrs_item action, pc;
     RRS_TRY(the_task(replayer, &task));
-    return reach_place(replayer, task);
+    bool anywhere = find(replayer, RRS_ITEM_ACTION, &action) &&
+                    action.action == RRS_PREEMPT_ANYWHERE && find(replayer, RRS_ITEM_PC, &pc);
+    bool there = anywhere && replayer->next->tick == replayer->session.clock.ticks &&
+                 pc.pc == task->task->regs.rip;
+    if (!anywhere || there || task->in_call)
+        return reach_place(replayer, task);
+    RRS_TRY(rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc.pc));
+    task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
+    task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;
+    return check_pc(replayer, task);
 }
 
 static struct rrs_error *do_event(struct rrs_replayer *replayer)
