@@ -268,7 +268,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
         .session = session,
         .writer = writer,
         .next_identity = 1,
-        .observer =
+        .inner =
             {
                 .context = recorder,
                 .exec = record_exec,
@@ -285,6 +285,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
     for (int i = 0; i < 2; i++)
         recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;
 }
@@ -293,6 +294,7 @@ void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
     free(recorder->words);
+    rrs_error_destroy(recorder->failure);
     rrs_body_deinit(&recorder->body);
     rrs_body_deinit(&recorder->opened_body);
 }

@@ -25,7 +25,10 @@ struct rrs_held_word {
 };
 
 struct rrs_recorder {
-    struct rrs_observer observer;
+    struct rrs_observer observer; /* what the session is given: guard.c */
+    struct rrs_observer inner;    /* what records */
+    struct rrs_error *failure;    /* the trace cannot be written any more; or NULL */
+    bool stopped;                 /* nothing is recorded any more */
     struct rrs_session *session;
     struct rrs_trace_writer *writer;
     struct rrs_recorded_files *files;
@@ -49,10 +52,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder
                                                    struct rrs_trace_writer *writer);
 void rrs_recorder_deinit(struct rrs_recorder *recorder);
 
+/**
+ * Records nothing more: what is held back is written, and the session goes on unobserved. Error:
+ * what made writing fail.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_stop(struct rrs_recorder *recorder);
+
 /** The names of the kinds of events, for the trace's metadata. Error: NO_MEMORY. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_name_kinds(struct rrs_metadata *metadata);
 
 /* --- between the files of record/ --- */
+
+/** Makes `observer` of `inner`. */
+void rrs_recorder_guard(struct rrs_recorder *recorder);
 
 /** Begins an event of `task`, with its PC; what is held back is written first. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder,

@@ -144,7 +144,7 @@ struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_repla
     session->slice_left = budget;
     while (!replayer->stopped) {
         drop_held_signals(host);
-        RRS_TRY(rrs_task_resume(session, host, false));
+        RRS_TRY(rrs_task_resume(session, host, RRS_ENTRY_DIRECT));
         while (host->state == RRS_TASK_RUNNING) {
             RRS_TRY(rrs_task_wait(host, &status));
             RRS_TRY(handle_stop(replayer, host, status));

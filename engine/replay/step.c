@@ -38,7 +38,8 @@ static bool end_is_due(const struct rrs_replayer *replayer, const struct rrs_rep
     if (task != replayer->current || task->ends)
         return true;
     return stands_at_call(replayer, task) ||
-           (replayer->stopped && replayer->stop.stop_kind == RRS_RUN_TICK);
+           (replayer->stopped && (replayer->stop.stop_kind == RRS_RUN_TICK ||
+                                  replayer->stop.stop_kind == RRS_RUN_RAISED));
 }
 
 bool rrs_replay_event_is_due(const struct rrs_replayer *replayer)

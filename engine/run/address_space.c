@@ -17,6 +17,46 @@ enum { PAGE = 4096 };
 
 /* --- entering shadow code --- */
 
+/* Reads of the tracee's memory cost more than what is read: pages of code are kept. */
+enum { FETCHED_PAGES = 128 };
+
+struct rrs_fetched_page {
+    rrs_addr address;
+    uint32_t generation; /* of the space; an older one's contents may have changed */
+    uint32_t bytes;      /* that could be read */
+    uint8_t contents[PAGE];
+};
+
+static const struct rrs_fetched_page *fetch_page(struct rrs_source_context *source, rrs_addr pc)
+{
+    struct rrs_address_space *space = source->task->space;
+    rrs_addr address = pc & ~(rrs_addr)(PAGE - 1);
+    if (!space->fetched) {
+        space->fetched = calloc(FETCHED_PAGES, sizeof *space->fetched);
+        space->fetch_generation++;
+        assert(space->fetched && "out of memory for code that was read");
+    }
+    struct rrs_fetched_page *page = &space->fetched[address / PAGE % FETCHED_PAGES];
+    if (page->address != address || page->generation != space->fetch_generation) {
+        page->address = address;
+        page->generation = space->fetch_generation;
+        page->bytes = (uint32_t)rrs_tracee_read(source->task->tid, address, page->contents, PAGE);
+    }
+    return page;
+}
+
+/* Bytes of code from `pc` on, `size` at most, by the regions. */
+static size_t code_bytes_at(const struct rrs_address_space *space, const struct rrs_region *region,
+                            rrs_addr pc, size_t size)
+{
+    rrs_addr end = region->end;
+    if (pc + size > end) {
+        const struct rrs_region *next = rrs_space_region_at(space, end);
+        end = next ? next->end : end;
+    }
+    return pc + size < end ? size : end - pc;
+}
+
 static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size)
 {
     struct rrs_source_context *source = context;
@@ -25,25 +65,22 @@ static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size
     const struct rrs_region *region = rrs_space_region_at(space, pc);
     if (!region)
         return 0;
-    if (pc < space->fetch_at || pc >= space->fetch_at + space->fetch_size ||
-        (pc + size > space->fetch_at + space->fetch_size && space->fetch_size == RRS_FETCH_BYTES)) {
-        space->fetch_at = pc & ~(rrs_addr)(PAGE - 1);
-        space->fetch_size =
-            rrs_tracee_read(source->task->tid, space->fetch_at, space->fetched, RRS_FETCH_BYTES);
-    }
-    if (pc >= space->fetch_at + space->fetch_size)
-        return 0;
-    rrs_addr end = space->fetch_at + space->fetch_size;
-    if (end > region->end) {
-        const struct rrs_region *next = rrs_space_region_at(space, region->end);
-        end = next && next->end > end ? end : next ? next->end : region->end;
-    }
+    size = code_bytes_at(space, region, pc, size);
     rrs_addr stop =
         source->sees_through_breaks ? UINT64_MAX : rrs_session_next_break(source->session, pc);
-    end = stop < end ? stop : end;
-    size_t count = pc + size < end ? size : end - pc;
-    memcpy(buffer, space->fetched + (pc - space->fetch_at), count);
-    if (region->writable && !region->changes_unseen) {
+    size = stop - pc < size ? stop - pc : size;
+    size_t count = 0;
+    while (count < size) {
+        const struct rrs_fetched_page *page = fetch_page(source, pc + count);
+        uint32_t offset = (pc + count) & (PAGE - 1);
+        size_t part = page->bytes > offset ? page->bytes - offset : 0;
+        part = part < size - count ? part : size - count;
+        memcpy(buffer + count, page->contents + offset, part);
+        count += part;
+        if (offset + part < PAGE)
+            break;
+    }
+    if (count && region->writable && !region->changes_unseen) {
         if (!source->saw_writable || pc < source->writable_from)
             source->writable_from = pc;
         if (!source->saw_writable || pc + count > source->writable_to)
@@ -71,17 +108,18 @@ static bool changes_unseen(void *context, int64_t app)
     return rrs_space_changes_unseen(source->task->space, source->attachment->base + (uint64_t)app);
 }
 
-static void add_indirect(void *context, int64_t app, uint32_t shadow)
+static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t shadow)
 {
     struct rrs_source_context *source = context;
-    rrs_lookup_table_add(&source->session->pool, source->task->space->table,
+    struct rrs_address_space *space = source->task->space;
+    rrs_lookup_table_add(&source->session->pool, space->table, space->runtime, entry_kind,
                          source->attachment->base + (uint64_t)app,
                          source->attachment->shadow + shadow);
 }
 
 struct rrs_code_source rrs_space_source(struct rrs_source_context *context)
 {
-    return (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, context};
+    return (struct rrs_code_source){read_code, owns, changes_unseen, add_entry, context};
 }
 
 /* Other address spaces may still look up what a flush forgets: their tables go too. */
@@ -104,25 +142,30 @@ static struct rrs_error *map_table(struct rrs_session *session, struct rrs_task 
     RRS_TRY(rrs_space_open_pool(session, task, space->runtime + RRS_RUNTIME_SCRATCH, &fd));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
-    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
-                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_JUMPS,
+                          RRS_RUNTIME_L2 - RRS_RUNTIME_JUMPS, PROT_READ | PROT_WRITE,
                           space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L2,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L2, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT + RRS_RUNTIME_L2 -
+                              RRS_RUNTIME_JUMPS));
     space->table_mapped = true;
     return rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
                               RRS_ARGUMENTS((uint64_t)fd), NULL);
 }
 
 static struct rrs_error *translate(struct rrs_session *session, struct rrs_task *task,
-                                   struct rrs_attachment *attachment, rrs_addr pc, bool indirect)
+                                   struct rrs_attachment *attachment, rrs_addr pc,
+                                   enum rrs_entry_kind entry_kind)
 {
     struct rrs_module *module = attachment->module;
     struct rrs_source_context context = {
         .session = session, .task = task, .attachment = attachment};
     struct rrs_code_source source = rrs_space_source(&context);
     if (module->private)
-        task->space->fetch_size = 0; /* it may have changed since the last look */
+        task->space->fetch_generation++; /* it may have changed since the last look */
     rrs_translate(&session->translator, &module->cache, &source, (int64_t)(pc - attachment->base),
-                  indirect);
+                  entry_kind);
     if (context.saw_writable)
         return rrs_space_guard(session, task, context.writable_from, context.writable_to);
     return NULL;
@@ -142,7 +185,7 @@ static struct rrs_error *unmap_leftovers(struct rrs_session *session, struct rrs
 }
 
 struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
-                                  rrs_addr app_pc, bool indirect, rrs_addr *shadow)
+                                  rrs_addr app_pc, enum rrs_entry_kind entry_kind, rrs_addr *shadow)
 {
     struct rrs_attachment *attachment;
     const struct rrs_region *region = rrs_space_region_at(task->space, app_pc);
@@ -157,17 +200,18 @@ struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *
     struct rrs_code_cache *cache = &attachment->module->cache;
     int64_t app = (int64_t)(app_pc - attachment->base);
     struct rrs_block *block = rrs_code_cache_block_at(cache, app);
-    if (!block || (indirect && !block->indirect_entry)) {
+    uint32_t entry_at = entry_kind ? rrs_code_cache_entry_at(cache, app, entry_kind) : 0;
+    if (!block || (entry_kind && !entry_at)) {
         if (!rrs_translate_has_room(cache)) {
             RRS_TRY(rrs_space_enlarge(session, task, app_pc, &attachment));
             cache = &attachment->module->cache;
         }
-        RRS_TRY(translate(session, task, attachment, app_pc, indirect));
+        RRS_TRY(translate(session, task, attachment, app_pc, entry_kind));
         block = rrs_code_cache_block_at(cache, app);
-    } else if (indirect) {
-        rrs_lookup_table_add(&session->pool, task->space->table, app_pc,
-                             attachment->shadow + block->indirect_entry);
     }
+    if (entry_at)
+        rrs_lookup_table_add(&session->pool, task->space->table, task->space->runtime, entry_kind,
+                             app_pc, attachment->shadow + entry_at);
     *shadow = attachment->shadow + block->shadow;
     return NULL;
 }
@@ -230,7 +274,7 @@ struct rrs_error *rrs_space_set_code(struct rrs_session *session, struct rrs_tas
 {
     struct rrs_address_space *space = task->space;
     bool had_code = rrs_space_has_code(space, start, end);
-    space->fetch_size = 0;
+    space->fetch_generation++;
     rrs_space_forget_pages(space, start, end);
     rrs_regions_set(space, start, end, region);
     if (had_code) {
@@ -336,9 +380,13 @@ static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_tas
                           common + RRS_RUNTIME_CLASSES));
     RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_CELLS, PAGE,
                           PROT_READ | PROT_WRITE, space->table->piece.offset));
-    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L1,
-                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L1, PROT_READ,
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_JUMPS,
+                          RRS_RUNTIME_L2 - RRS_RUNTIME_JUMPS, PROT_READ | PROT_WRITE,
                           space->table->piece.offset + RRS_LOOKUP_LEVELS_AT));
+    RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_L2,
+                          RRS_RUNTIME_BYTES - RRS_RUNTIME_L2, PROT_READ,
+                          space->table->piece.offset + RRS_LOOKUP_LEVELS_AT + RRS_RUNTIME_L2 -
+                              RRS_RUNTIME_JUMPS));
     space->table_mapped = true;
     RRS_TRY(rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
                                RRS_ARGUMENTS((uint64_t)fd), NULL));
@@ -438,7 +486,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
         return rrs_error_no_memory();
     *space = *parent;
     space->references = 1;
-    space->fetch_size = 0;
+    space->fetched = NULL;
     space->regions = copy_array(parent->regions, parent->region_count, sizeof *parent->regions);
     space->region_room = parent->region_count;
     space->attachments =
@@ -463,6 +511,7 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
     rrs_lookup_table_release(&session->pool, space->table);
     free(space->regions);
     free(space->attachments);
+    free(space->fetched);
     free(space->pages);
     free(space);
 }

@@ -55,8 +55,6 @@ struct rrs_code_page {
     uint32_t faults; /* writes that met the guard */
 };
 
-enum { RRS_FETCH_BYTES = 16384 };
-
 struct rrs_address_space {
     uint32_t references; /* tasks */
     uint32_t runtime;    /* runtime base */
@@ -70,12 +68,11 @@ struct rrs_address_space {
     uint32_t attachment_count, attachment_room;
     struct rrs_code_page *pages; /* ascending */
     uint32_t page_count, page_room;
-    uint32_t guarded_count; /* of `pages` */
-    bool undumpable;        /* PR_SET_DUMPABLE 0, which the kernel is not told */
-    bool all_traced;        /* no call passes untraced: its output could meet a guard */
-    rrs_addr fetch_at;      /* what `fetched` holds */
-    size_t fetch_size;
-    uint8_t fetched[RRS_FETCH_BYTES];
+    uint32_t guarded_count;           /* of `pages` */
+    bool undumpable;                  /* PR_SET_DUMPABLE 0, which the kernel is not told */
+    bool all_traced;                  /* no call passes untraced: its output could meet a guard */
+    struct rrs_fetched_page *fetched; /* code read lately; address_space.c */
+    uint32_t fetch_generation;        /* raised when what was read may have changed */
 };
 
 /** Takes over a task whose execve has just ended (at its exit stop): maps the runtime, finds the
@@ -100,10 +97,11 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
 
 /**
  * Shadow PC for `app_pc` in the task's space, translating as needed; 0 if the program has no
- * executable code there. May inject calls.
+ * executable code there. The tables get an entry of the kind asked for. May inject calls.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_space_enter(struct rrs_session *session, struct rrs_task *task,
-                                                 rrs_addr app_pc, bool indirect, rrs_addr *shadow);
+                                                 rrs_addr app_pc, enum rrs_entry_kind entry_kind,
+                                                 rrs_addr *shadow);
 
 /** The attachment whose cache holds `shadow_pc`, or NULL. Valid until the next entry. */
 struct rrs_attachment *rrs_space_attachment_of_shadow(struct rrs_address_space *space,

@@ -295,7 +295,7 @@ static struct rrs_error *finish_at_once(struct call *call, int64_t result)
     app.rax = (uint64_t)result;
     RRS_TRY(observe_end(call->session, call->task, &app));
     rrs_task_ready_safely(call->session, call->task, &app);
-    return rrs_task_resume(call->session, call->task, false);
+    return rrs_task_resume(call->session, call->task, RRS_ENTRY_DIRECT);
 }
 
 /*

@@ -28,20 +28,86 @@ static void restore_exit_registers(const struct rrs_task *task, struct user_regs
     regs->r11 = cells->exit_r11;
 }
 
-static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc, bool indirect)
+static struct rrs_error *enter_at(struct exit_context *x, rrs_addr app_pc,
+                                  enum rrs_entry_kind entry_kind)
 {
     x->regs.rip = app_pc;
     rrs_task_ready(x->session, x->task, &x->regs);
-    return rrs_task_resume(x->session, x->task, indirect);
+    return rrs_task_resume(x->session, x->task, entry_kind);
 }
 
-static struct rrs_error *handle_miss(struct exit_context *x)
+static struct rrs_error *go_on_at(struct exit_context *x, rrs_addr app_pc)
 {
-    rrs_addr target = x->regs.rcx;
+    return enter_at(x, app_pc, RRS_ENTRY_DIRECT);
+}
+
+/* The program's registers are those at `app_pc`; the fault that it meets at `rip` is that one's. */
+static struct rrs_error *meet_fault(struct exit_context *x, rrs_addr app_pc, rrs_addr rip)
+{
+    x->regs.rip = app_pc;
+    rrs_task_ready(x->session, x->task, &x->regs);
+    x->task->natural = true;
+    x->task->natural_pc = app_pc;
+    x->regs.rip = rip;
+    x->regs.orig_rax = (uint64_t)-1;
+    RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));
+    return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
+}
+
+static bool is_canonical(rrs_addr address)
+{
+    return (rrs_addr)((int64_t)(address << 16) >> 16) == address;
+}
+
+/* The indirect transfer that the task has just made, at the end of `*block`. */
+static struct rrs_attachment *find_last_site(struct exit_context *x, struct rrs_block **block)
+{
+    struct rrs_address_space *space = x->task->space;
+    uint32_t site = (uint32_t)space->table->cells->site;
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        *block = rrs_code_cache_block_of_site(&space->attachments[i].module->cache, site);
+        if (*block)
+            return &space->attachments[i];
+    }
+    return NULL;
+}
+
+/*
+ * A transfer to an address that cannot be one faults by itself: SDM vol. 2, RET, CALL, JMP. It has
+ * been made already, so what it moved of rsp and of the count is taken back.
+ */
+static struct rrs_error *handle_no_address(struct exit_context *x, rrs_addr target, bool *done)
+{
+    struct rrs_block *block;
+    struct rrs_insn insn;
+    struct rrs_attachment *attachment = find_last_site(x, &block);
+    *done = false;
+    if (!attachment)
+        return NULL;
+    rrs_addr pc = attachment->base + block->app + block->transfer_app;
+    if (!rrs_fetch_insn(x->session, x->task, pc, &insn))
+        return NULL;
+    if (insn.kind == RRS_INSN_RET)
+        x->regs.rsp -= 8 + insn.ret_bytes;
+    else if (insn.kind == RRS_INSN_CALL_INDIRECT)
+        x->regs.rsp += 8;
+    *done = true;
+    rrs_session_settle(x->session, true);
+    return meet_fault(x, pc, target);
+}
+
+static struct rrs_error *handle_miss(struct exit_context *x, enum rrs_entry_kind entry_kind)
+{
+    rrs_addr target = entry_kind == RRS_ENTRY_CALL ? x->regs.r10 : x->regs.rcx;
     x->session->counters.stops_miss++;
+    rrs_state_behind_transfer(x->task, entry_kind, &x->regs);
+    bool done = false;
+    if (!is_canonical(target))
+        RRS_TRY(handle_no_address(x, target, &done));
+    if (done)
+        return NULL;
     rrs_session_settle(x->session, false);
-    rrs_state_behind_lookup(x->task, &x->regs);
-    return go_on_at(x, target, true);
+    return enter_at(x, target, entry_kind);
 }
 
 /*
@@ -146,7 +212,7 @@ static struct rrs_error *run_insn_alone(struct exit_context *x, const struct rrs
     if (x->exit.trapped_op == RRS_TRAPPED_X87_POINTERS)
         RRS_TRY(rrs_clear_x87_pointers(x->task, insn, &before));
     RRS_TRY(observe_insn(x, insn, &before, &x->task->regs));
-    return rrs_task_resume(x->session, x->task, false);
+    return rrs_task_resume(x->session, x->task, RRS_ENTRY_DIRECT);
 }
 
 static struct rrs_error *handle_iret(struct exit_context *x)
@@ -161,7 +227,7 @@ static struct rrs_error *handle_iret(struct exit_context *x)
     }
     x->regs.rsp = frame[STACK];
     x->regs.eflags = rrs_loaded_flags(x->regs.eflags, frame[FLAGS]);
-    return go_on_at(x, frame[RIP], false);
+    return go_on_at(x, frame[RIP]);
 }
 
 static struct rrs_error *handle_insn(struct exit_context *x)
@@ -183,7 +249,7 @@ static struct rrs_error *handle_insn(struct exit_context *x)
     if (rrs_emulate_trapped(insn.trapped_op, x->session->options.cpu_level, &x->regs)) {
         x->regs.rip = pc + insn.length;
         RRS_TRY(observe_insn(x, &insn, &before, &x->regs));
-        return go_on_at(x, pc + insn.length, false);
+        return go_on_at(x, pc + insn.length);
     }
     rrs_task_ready(x->session, x->task, &x->regs);
     RRS_TRY(rrs_run_alone_prepare(x->session, x->task));
@@ -242,15 +308,8 @@ static struct rrs_error *handle_fetch(struct exit_context *x, rrs_addr pc)
     rrs_code_cache_drop(&x->attachment->module->cache, x->exit.app, x->exit.app + 1);
     rrs_session_settle(x->session, false);
     if (rrs_fetch_insn(x->session, x->task, pc, &insn))
-        return go_on_at(x, pc, false);
-    x->regs.rip = pc;
-    rrs_task_ready(x->session, x->task, &x->regs);
-    x->task->natural = true;
-    x->task->natural_pc = pc;
-    x->regs.rip = pc + fetch_bytes(x->task, pc, bytes);
-    x->regs.orig_rax = (uint64_t)-1;
-    RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));
-    return rrs_task_resume_raw(x->session, x->task, PTRACE_CONT);
+        return go_on_at(x, pc);
+    return meet_fault(x, pc, pc + fetch_bytes(x->task, pc, bytes));
 }
 
 static struct rrs_error *dispatch(struct exit_context *x)
@@ -260,12 +319,12 @@ static struct rrs_error *dispatch(struct exit_context *x)
     case RRS_EXIT_LINK:
         x->session->counters.stops_link++;
         rrs_session_settle(x->session, false);
-        return go_on_at(x, target, false);
+        return go_on_at(x, target);
     case RRS_EXIT_STALE:
         x->session->counters.invalidations += rrs_code_cache_drop(
             &x->attachment->module->cache, x->exit.app, x->exit.app + x->exit.insn_bytes);
         rrs_session_settle(x->session, false);
-        return go_on_at(x, target, false);
+        return go_on_at(x, target);
     case RRS_EXIT_TICK:
         return handle_tick(x);
     case RRS_EXIT_INSN:
@@ -304,6 +363,18 @@ static struct rrs_error *deliver_before_call(struct exit_context *x, bool *deliv
     return NULL;
 }
 
+static enum rrs_entry_kind kind_of_miss(uint64_t exit_id)
+{
+    switch (exit_id) {
+    case RRS_FIXED_EXIT_MISS_RETURN:
+        return RRS_ENTRY_RETURN;
+    case RRS_FIXED_EXIT_MISS_CALL:
+        return RRS_ENTRY_CALL;
+    default:
+        return RRS_ENTRY_JUMP;
+    }
+}
+
 struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rrs_task *task)
 {
     struct exit_context x = {.session = session, .task = task};
@@ -311,6 +382,11 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     if (rrs_task_at_call(session, task, x.regs.rip)) /* interrupted, made again by the kernel */
         return rrs_handle_call(session, task, &x.regs);
     task->in_call = false;
+    if (x.regs.rip == task->space->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_STOP) {
+        restore_exit_registers(task, &x.regs);
+        x.task->at_call = true;
+        return handle_miss(&x, kind_of_miss(task->space->table->cells->exit_id));
+    }
     x.attachment = rrs_space_attachment_of_shadow(task->space, x.regs.rip);
     if (!x.attachment)
         return rrs_error_create(RRS_ERROR_UNSUPPORTED,
@@ -321,7 +397,7 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     uint64_t id = task->space->table->cells->exit_id;
     assert(id < cache->exit_count && "the program wrote into the runtime's cells");
     x.exit = cache->exits[id];
-    if (at != cache->prologue.exit_syscall + 2) {
+    if (at != cache->prologue.exit_stop) {
         task->call_shadow = x.regs.rip;
         task->call_regs = x.regs;
         task->call_pc = x.attachment->base + (uint64_t)x.exit.app;
@@ -334,7 +410,7 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     }
     restore_exit_registers(task, &x.regs);
     x.task->at_call = true;
-    return id == RRS_FIXED_EXIT_MISS ? handle_miss(&x) : dispatch(&x);
+    return dispatch(&x);
 }
 
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
@@ -349,7 +425,7 @@ bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr
 struct rrs_error *rrs_run_alone_prepare(struct rrs_session *session, struct rrs_task *task)
 {
     rrs_addr shadow;
-    return rrs_space_enter(session, task, task->regs.rip, false, &shadow);
+    return rrs_space_enter(session, task, task->regs.rip, RRS_ENTRY_DIRECT, &shadow);
 }
 
 struct rrs_error *rrs_run_alone(struct rrs_session *session, struct rrs_task *task,

@@ -483,7 +483,7 @@ static struct rrs_error *run_next(struct rrs_session *session)
             rrs_clock_expire(&session->clock);
         error = rrs_task_resume_raw(session, task, PTRACE_CONT);
     } else {
-        error = rrs_task_resume(session, task, false);
+        error = rrs_task_resume(session, task, RRS_ENTRY_DIRECT);
     }
     return error;
 }
@@ -615,6 +615,8 @@ static struct rrs_error *run_one(struct rrs_session *session)
 static struct rrs_error *loop(struct rrs_session *session)
 {
     while (session->tasks) {
+        if (session->attend)
+            session->attend(session->attend_context);
         if (!session->runner && session->observer)
             RRS_TRY(handle_what_waits(session));
         if (!session->runner && session->tasks)
@@ -665,7 +667,8 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     root->state = RRS_TASK_IN_SYSCALL;
     inherit_dispositions(root->process);
     struct rrs_own_signals own_signals;
-    rrs_own_signals_begin(&own_signals, session->root);
+    rrs_own_signals_begin(&own_signals, session->root, session->keeps_signal,
+                          session->wake_after_ns);
     struct rrs_error *error = loop(session);
     rrs_own_signals_end(&own_signals);
     return error ? error : exec_failure(error_fd, argv[0]);

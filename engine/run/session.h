@@ -190,6 +190,10 @@ struct rrs_session {
     const struct rrs_avoided_range *avoided; /* ascending, disjoint */
     size_t avoided_count;
     bool pool_inherited; /* every task has the pool's descriptor, under the tracer's number */
+    void (*attend)(void *context); /* NULL, or called again and again while the session runs */
+    void *attend_context;
+    bool keeps_signal;      /* own_signals.h: the first that is sent to the tracer is kept */
+    uint64_t wake_after_ns; /* `attend` is called after that time at the latest; 0: never */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };

@@ -245,18 +245,27 @@ static void name_missing_file_page(const struct rrs_task *task, siginfo_t *info)
     }
 }
 
+/*
+ * Shadow code returns by way of the stack, which natively a return does not write to. One from a
+ * page that cannot be written is done here; one from a guarded page is made again.
+ */
+static bool returns_from_read_only_stack(struct rrs_task *task, const siginfo_t *info,
+                                         rrs_addr shadow_pc)
+{
+    return info->si_signo == SIGSEGV && rrs_state_is_returning(task, shadow_pc) &&
+           !rrs_space_is_guarded(task->space, (rrs_addr)(uintptr_t)info->si_addr);
+}
+
 static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_task *task,
                                        siginfo_t *info, struct user_regs_struct *regs)
 {
     bool pending = false, natural = task->natural;
-    rrs_addr shadow_pc = regs->rip;
+    rrs_addr shadow_pc = regs->rip, target = regs->rcx;
     if (natural) {
         regs->rip = task->natural_pc;
         if ((rrs_addr)(uintptr_t)info->si_addr == RRS_NOWHERE)
             info->si_addr = (void *)(uintptr_t)task->natural_pc;
         name_missing_file_page(task, info);
-    } else if (shadow_pc == 0) {
-        rrs_state_behind_lookup(task, regs); /* a free table entry matches app PC 0 */
     } else {
         bool trap = info->si_signo == SIGTRAP && info->si_code == SI_KERNEL;
         if (trap)
@@ -272,9 +281,19 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
         if ((rrs_addr)(uintptr_t)info->si_addr == shadow_pc)
             info->si_addr = (void *)(uintptr_t)regs->rip;
     }
-    rrs_session_settle(session, pending);
+    bool returning = !natural && returns_from_read_only_stack(task, info, shadow_pc);
+    if (returning) {
+        regs->rip = target;
+        regs->rsp += 8;
+    }
+    rrs_session_settle(session, pending && !returning);
     task->natural = false;
     rrs_task_ready(session, task, regs);
+    if (returning) { /* where no guards are, nobody has noted the mask before: it is kept as it is
+                      */
+        task->trap_is_ours = true;
+        return task->space->guarded_count ? rrs_own_traps_undo(session, task) : NULL;
+    }
     bool was_guard = false;
     if (!natural)
         RRS_TRY(handle_guard_fault(session, task, info, &was_guard));
@@ -287,7 +306,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
     if (calls_made) /* they used up the signal's own stop */
         RRS_TRY(reach_delivery_stop(task, info->si_signo));
-    return deliver(session, task, info, &task->regs, true);
+    return deliver(session, task, info, &task->regs,
+                   disposition_of(task, info->si_signo) == CAUGHT);
 }
 
 /* A signal that came while the task was in a call, which it may have interrupted. */

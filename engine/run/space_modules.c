@@ -70,7 +70,7 @@ static struct rrs_error *create(struct rrs_session *session, struct rrs_address_
     }
     made->next = session->modules;
     session->modules = made;
-    session->counters.modules++;
+    made->cache.number = (uint16_t)session->counters.modules++;
     *module = made;
     return NULL;
 }
@@ -237,13 +237,16 @@ static void fill_table_from(struct rrs_session *session, struct rrs_address_spac
                             const struct rrs_attachment *attachment)
 {
     const struct rrs_code_cache *cache = &attachment->module->cache;
-    for (uint32_t i = 0; i < cache->block_count; i++) {
-        const struct rrs_block *block = &cache->blocks[i];
-        rrs_addr app = attachment->base + block->app;
-        if (block->indirect_entry && !block->dropped && app >= attachment->start &&
-            app < attachment->end)
-            rrs_lookup_table_add(&session->pool, space->table, app,
-                                 attachment->shadow + block->indirect_entry);
+    for (uint32_t i = 0; i < cache->entry_room; i++) {
+        const struct rrs_entry *entry = &cache->entries[i];
+        rrs_addr app = attachment->base + entry->app_plus_1 - 1;
+        if (!entry->app_plus_1 || !entry->block || app < attachment->start ||
+            app >= attachment->end)
+            continue;
+        for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_TABLES; kind++)
+            if (entry->table_entry[kind - 1])
+                rrs_lookup_table_add(&session->pool, space->table, space->runtime, kind, app,
+                                     attachment->shadow + entry->table_entry[kind - 1]);
     }
 }
 

@@ -176,7 +176,7 @@ struct rrs_error *rrs_space_unguard(struct rrs_session *session, struct rrs_task
 void rrs_space_contents_gone(struct rrs_session *session, struct rrs_address_space *space,
                              rrs_addr start, rrs_addr end)
 {
-    space->fetch_size = 0;
+    space->fetch_generation++;
     rrs_space_drop_blocks(session, space, start, end);
 }
 

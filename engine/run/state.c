@@ -19,20 +19,33 @@ void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *ta
                                               (int64_t)(regs->rip - attachment->base));
 }
 
-void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struct *regs)
+void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind entry_kind,
+                               struct user_regs_struct *regs)
 {
-    regs->rcx = task->space->table->cells->lookup_rcx;
-    regs->rdx = task->space->table->cells->lookup_rdx;
+    const struct rrs_cells *cells = task->space->table->cells;
+    if (entry_kind == RRS_ENTRY_CALL) {
+        regs->rax = cells->call_rax;
+        regs->r10 = cells->call_r10;
+    } else {
+        regs->rcx = cells->lookup_rcx;
+        regs->r11 = cells->lookup_r11;
+    }
 }
 
 /* Takes back the registers that shadow code keeps in cells at a place with map state `state`. */
 static void take_back(const struct rrs_cells *cells, uint8_t state, struct user_regs_struct *regs)
 {
-    if (state & RRS_MAP_RCX_IN_CELL)
+    switch (state) {
+    case RRS_MAP_RETURNING:
+        regs->r11 = cells->lookup_r11;
         regs->rcx = cells->lookup_rcx;
-    if (state & RRS_MAP_RDX_IN_CELL)
-        regs->rdx = cells->lookup_rdx;
-    switch (state & RRS_MAP_LENT) {
+        break;
+    case RRS_MAP_RCX_IN_CELL:
+        regs->rcx = cells->lookup_rcx;
+        break;
+    case RRS_MAP_R10_IN_CELL:
+        regs->r10 = cells->call_r10;
+        break;
     case RRS_MAP_LENT_RSI:
         regs->rsi = cells->lent;
         break;
@@ -77,6 +90,21 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     regs->rip = attachment->base + block->app + (just_behind ? block->app_bytes : app_offset);
     rrs_state_clear_dead_flags(session, task, attachment, regs);
     return true;
+}
+
+bool rrs_state_is_returning(struct rrs_task *task, rrs_addr shadow_pc)
+{
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, shadow_pc);
+    if (!attachment)
+        return false;
+    struct rrs_code_cache *cache = &attachment->module->cache;
+    uint32_t at = (uint32_t)(shadow_pc - attachment->shadow), app_offset = 0;
+    uint8_t state = 0;
+    struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    if (block)
+        rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
+                     &state);
+    return state == RRS_MAP_RETURNING;
 }
 
 struct rrs_error *rrs_state_rewind_site(struct rrs_task *task)
@@ -174,7 +202,8 @@ static rrs_addr natural_place(struct rrs_address_space *space, rrs_addr app_pc)
     return ours ? RRS_NOWHERE : app_pc;
 }
 
-struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task, bool indirect)
+struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task,
+                                  enum rrs_entry_kind entry_kind)
 {
     if (task->held && task->at_safe_point) {
         RRS_TRY(rrs_deliver_held(session, task));
@@ -182,7 +211,7 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
             return NULL;
     }
     rrs_addr shadow;
-    RRS_TRY(rrs_space_enter(session, task, task->regs.rip, indirect, &shadow));
+    RRS_TRY(rrs_space_enter(session, task, task->regs.rip, entry_kind, &shadow));
     while (!shadow) {
         bool was_vsyscall;
         RRS_TRY(run_vsyscall(session, task, &was_vsyscall));
@@ -190,7 +219,7 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
             break;
         if (session->oracle)
             return NULL;
-        RRS_TRY(rrs_space_enter(session, task, task->regs.rip, true, &shadow));
+        RRS_TRY(rrs_space_enter(session, task, task->regs.rip, RRS_ENTRY_DIRECT, &shadow));
     }
     struct user_regs_struct regs = task->regs;
     regs.orig_rax = (uint64_t)-1;

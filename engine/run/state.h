@@ -26,16 +26,21 @@ enum { RRS_NOWHERE = 16 };
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
                                 struct rrs_attachment *attachment, struct user_regs_struct *regs);
 
-/** Puts the registers that a lookup keeps in cells into `regs`: the app state behind the transfer.
+/**
+ * Puts the registers that a transfer by table keeps in cells into `regs`: the app state behind it.
  */
-void rrs_state_behind_lookup(const struct rrs_task *task, struct user_regs_struct *regs);
+void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind entry_kind,
+                               struct user_regs_struct *regs);
+
+/** Whether `shadow_pc` is where a return writes to the stack, which natively it only reads. */
+bool rrs_state_is_returning(struct rrs_task *task, rrs_addr shadow_pc);
 
 /**
  * Makes the task the runner: delivers a held signal if one can be, enters shadow code for its app
- * state and lets it run. `indirect`: it came by a lookup that missed.
+ * state and lets it run. `entry_kind`: how it came there, which the tables are to know from now on.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *task,
-                                                 bool indirect);
+                                                 enum rrs_entry_kind entry_kind);
 
 /**
  * Whether a task with shadow PC `shadow_pc` stands right behind the system call that it was last

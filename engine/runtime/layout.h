@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's place in each address space: a range of 4 MiB below 2 GiB that shadow code reaches
+ * The runtime's place in each address space: a range of 7 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
  *   0x000000  session page       the tick cells; one page of the session, mapped everywhere   rw
  *   0x001000  cells page         scratch of shadow code between two safe points; per space    rw
- *   0x002000  code page          the one system call instruction that the filter lets pass    rx
+ *   0x002000  code page          the one system call instruction that the filter lets pass;
+ *                                the search of the complete table                             rx
  *   0x010000  call classes       one byte per 16-bit call number: 1 = passes untraced         r
- *   0x0f0000  lookup level 1     direct-mapped, app PC -> shadow PC, read inline              r
- *   0x1f0000  lookup level 2     open addressing, searched by the cache prologue              r
- *   0x3f0000  end
+ *   0x0f0000  jumps              direct-mapped, app PC -> entry, read inline                  rw
+ *   0x170000  returns            the same for returns                                         rw
+ *   0x1f0000  calls              the same for indirect calls                                  rw
+ *   0x270000  complete table     open addressing, searched where those do not help            r
+ *   0x670000  end
  *
  * The lookup tables belong to the address space; all else is the session's.
  */
@@ -25,17 +28,31 @@ enum {
     RRS_RUNTIME_CODE = 0x002000,
     RRS_RUNTIME_CLASSES = 0x010000,
     RRS_RUNTIME_ODD = 0x01ff00, /* the classes' last 256 bytes, byte n = n & 1: no call is there */
-    RRS_RUNTIME_L1 = 0x0f0000,
-    RRS_RUNTIME_L2 = 0x1f0000,
-    RRS_RUNTIME_BYTES = 0x3f0000,
+    RRS_RUNTIME_JUMPS = 0x0f0000,
+    RRS_RUNTIME_RETURNS = 0x170000,
+    RRS_RUNTIME_CALLS = 0x1f0000,
+    RRS_RUNTIME_L2 = 0x270000,
+    RRS_RUNTIME_BYTES = 0x670000,
 
-    RRS_L1_BITS = 16, /* entries of 16 bytes: 1 MiB, of which only the lines in use cost cache */
-    RRS_L2_BITS = 17,
+    RRS_ENTRY_SLOTS = 1 << 16, /* of 8 bytes: 512 KiB, of which only the lines in use cost cache */
+    RRS_L2_BITS = 18,
+    RRS_L2_RETURN_BIT = 63, /* set in the key of a return's entry */
+    RRS_L2_CALL_BIT = 62,   /* and of a call's */
 
     /* Offsets within the code page. */
-    RRS_CODE_UNTRACED = 0,        /* syscall; jmp [return_address] */
-    RRS_CODE_TRACED = 16,         /* syscall, seen by the tracer: for calls that it injects */
-    RRS_CODE_UNTRACED_ENTRY = 32, /* 8 bytes: the absolute address of RRS_CODE_UNTRACED */
+    RRS_CODE_UNTRACED = 0,             /* syscall; jmp [return_address] */
+    RRS_CODE_TRACED = 16,              /* syscall, seen by the tracer: for calls that it injects */
+    RRS_CODE_UNTRACED_ENTRY = 32,      /* 8 bytes: the absolute address of RRS_CODE_UNTRACED */
+    RRS_CODE_MISMATCH_JUMP_ENTRY = 40, /* the same of the two below */
+    RRS_CODE_MISMATCH_RETURN_ENTRY = 48,
+    RRS_CODE_MISS_CALL_ENTRY = 56,
+    RRS_CODE_MISS_EXIT = 128, /* its system call tells the tracer that a search found nothing, */
+    RRS_CODE_MISS_STOP = 159, /*   and ends here */
+    RRS_CODE_MISS_JUMP = 256, /* the searches: rcx = app PC; rcx and r11 stand in their cells */
+    RRS_CODE_MISS_RETURN = 512,
+    RRS_CODE_MISS_CALL = 1024,    /* the same for r10, and rax and r10 in cells */
+    RRS_CODE_MISMATCH_JUMP = 768, /* from entries that are another app PC's */
+    RRS_CODE_MISMATCH_RETURN = 800,
 };
 
 /*
@@ -60,25 +77,22 @@ struct rrs_cells {
     uint64_t exit_rax;   /* app registers that the exit path overwrites */
     uint64_t exit_rcx;
     uint64_t exit_r11;
-    uint64_t lookup_rdx;
+    uint64_t lookup_r11;
     uint64_t lookup_rax;
-    uint64_t lookup_flags;   /* ah, al: lahf and seto, while a lookup keeps the flags */
-    uint64_t lookup_target;  /* shadow PC found by the second level */
+    uint64_t call_rax; /* app rax and r10 within an indirect call */
+    uint64_t call_r10;
+    uint64_t lookup_flags;   /* ah, al: lahf and seto, while a search keeps the flags */
+    uint64_t site;           /* which indirect transfer was the last: rrs_code_cache_site() */
     uint64_t return_address; /* shadow PC after an untraced system call */
     uint64_t lent;           /* app value of a register that holds an operand's address */
 };
 
 /*
- * The entries of the two lookup levels. The first holds minus the app PC, so that one lea compares.
- * An app PC of 0 is free: the zero page never holds code.
+ * The tables of jumps, returns and calls hold shadow PCs, counted from where misses go: so what is
+ * free, all zeros, misses. The complete table has keys; 0 is free: the zero page never holds code.
  */
-struct rrs_l1_entry {
-    uint64_t minus_app_pc;
-    uint64_t shadow_pc;
-};
-
 struct rrs_lookup_entry {
-    uint64_t app_pc;
+    uint64_t key;
     uint64_t shadow_pc;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/translate/code_cache.h"
 
+#include "engine/runtime/layout.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,12 @@ enum {
     PAGE_SHIFT = 12,
     JMP_BYTES = 5,
     EXIT_STUB_BYTES = 32,
+};
+
+const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1] = {
+    [RRS_ENTRY_JUMP] = {RRS_RUNTIME_JUMPS, RRS_CODE_MISS_JUMP, 0},
+    [RRS_ENTRY_RETURN] = {RRS_RUNTIME_RETURNS, RRS_CODE_MISS_RETURN, 1ull << RRS_L2_RETURN_BIT},
+    [RRS_ENTRY_CALL] = {RRS_RUNTIME_CALLS, RRS_CODE_MISS_CALL, 1ull << RRS_L2_CALL_BIT},
 };
 
 static void *grow(void *array, uint32_t *room, uint32_t needed, size_t element_bytes)
@@ -132,6 +140,30 @@ struct rrs_block *rrs_code_cache_block_at(const struct rrs_code_cache *cache, in
         return NULL;
     const struct rrs_entry *entry = find(cache, (uint32_t)app);
     return entry->app_plus_1 && entry->block ? &cache->blocks[entry->block - 1] : NULL;
+}
+
+uint32_t rrs_code_cache_entry_at(const struct rrs_code_cache *cache, int64_t app,
+                                 enum rrs_entry_kind entry_kind)
+{
+    assert(entry_kind != RRS_ENTRY_DIRECT && "such an entry stands in no table");
+    if (app < 0 || app >= UINT32_MAX)
+        return 0;
+    const struct rrs_entry *entry = find(cache, (uint32_t)app);
+    return entry->app_plus_1 ? entry->table_entry[entry_kind - 1] : 0;
+}
+
+enum { SITE_BLOCK_BITS = 20, SITE_BLOCK_MASK = (1 << SITE_BLOCK_BITS) - 1 };
+
+uint32_t rrs_code_cache_site(const struct rrs_code_cache *cache, uint32_t block_index)
+{
+    return (uint32_t)cache->number << SITE_BLOCK_BITS | (block_index & SITE_BLOCK_MASK);
+}
+
+struct rrs_block *rrs_code_cache_block_of_site(const struct rrs_code_cache *cache, uint32_t site)
+{
+    uint32_t index = site & SITE_BLOCK_MASK;
+    bool ours = rrs_code_cache_site(cache, index) == site && index < cache->block_count;
+    return ours ? &cache->blocks[index] : NULL;
 }
 
 struct rrs_block *rrs_code_cache_block_of_shadow(const struct rrs_code_cache *cache,

@@ -33,9 +33,25 @@ struct rrs_block {
     uint16_t transfer;     /*   shadow byte where the tick instruction begins */
     uint16_t transfer_app; /*   its app byte; both counted from the block's start */
     bool dropped;
-    uint32_t indirect_entry; /* offset in the cache where lookups enter; 0: none */
-    uint32_t next_on_page;   /* index + 1 */
+    uint32_t next_on_page; /* index + 1 */
 };
+
+/* How a block is entered. */
+enum rrs_entry_kind {
+    RRS_ENTRY_DIRECT, /* by code that knows it, or by the tracer */
+    RRS_ENTRY_JUMP,   /* by the table of jumps */
+    RRS_ENTRY_RETURN, /* by the table of returns */
+    RRS_ENTRY_CALL,   /* by the table of calls */
+    RRS_ENTRY_TABLES = 3,
+};
+
+/* What the runtime has for each kind of entry but the first. */
+struct rrs_entry_place {
+    uint32_t table;   /* offset from the runtime base */
+    uint32_t miss;    /* where it leads from free slots: offset in the code page */
+    uint64_t key_bit; /* set in keys of the complete table */
+};
+extern const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1];
 
 enum rrs_exit_kind {
     RRS_EXIT_LINK,    /* a direct transfer whose target had no shadow code */
@@ -72,6 +88,7 @@ struct rrs_code_cache {
     bool based;               /* all that use it have the module at address `base` */
     uint64_t base;            /*   set by the owner, before anything is translated */
     uint32_t flushes;         /* how often everything was forgotten */
+    uint16_t number;          /* set by the owner: tells caches apart in cells.site */
     uint32_t next_cell;       /* of the next tick site */
     struct rrs_block *blocks; /* in shadow order */
     uint32_t block_count, block_room;
@@ -87,11 +104,12 @@ struct rrs_code_cache {
     uint32_t *pages; /* hash table: page -> its last block, chained by next_on_page */
 };
 
-/** What is known about one app address: its block and the exits that wait for it. */
+/** What is known about one app address: its block, its entries, the exits that wait for it. */
 struct rrs_entry {
-    uint32_t app_plus_1; /* 0: free */
-    uint32_t block;      /* index + 1; 0: not translated */
-    uint32_t waiting;    /* index of an exit; 0: none */
+    uint32_t app_plus_1;                    /* 0: free */
+    uint32_t block;                         /* index + 1; 0: not translated */
+    uint32_t waiting;                       /* index of an exit; 0: none */
+    uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns, calls */
 };
 
 /** Makes an empty cache in `memory` (borrowed), with its prologue. */
@@ -109,6 +127,16 @@ struct rrs_block *rrs_code_cache_block_at(const struct rrs_code_cache *cache, in
 /** The block whose shadow code holds cache offset `shadow`, or NULL. */
 struct rrs_block *rrs_code_cache_block_of_shadow(const struct rrs_code_cache *cache,
                                                  uint32_t shadow);
+
+/** Cache offset of the entry for what jumps or returns to `app`; 0 if there is none. */
+uint32_t rrs_code_cache_entry_at(const struct rrs_code_cache *cache, int64_t app,
+                                 enum rrs_entry_kind entry_kind);
+
+/** Names the transfer that ends a block, as cells.site does: unique but for very large caches. */
+uint32_t rrs_code_cache_site(const struct rrs_code_cache *cache, uint32_t block_index);
+
+/** A block that has that name, or NULL. */
+struct rrs_block *rrs_code_cache_block_of_site(const struct rrs_code_cache *cache, uint32_t site);
 
 /** Drops every block that has app bytes in [from, to). Returns how many. */
 uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t to);

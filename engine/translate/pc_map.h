@@ -15,9 +15,11 @@
 
 enum {
     RRS_MAP_RCX_IN_CELL = 1, /* app rcx is in cells.lookup_rcx */
-    RRS_MAP_RDX_IN_CELL = 2, /* app rdx is in cells.lookup_rdx */
-    RRS_MAP_LENT = 12,       /* of these values: which register is in cells.lent */
-    RRS_MAP_LENT_RSI = 4,
+    RRS_MAP_R10_IN_CELL = 2, /* app r10 is in cells.call_r10 */
+    RRS_MAP_RETURNING =
+        3, /* app rcx is in its cell, and app r11 is in cells.lookup_r11: a return, about to
+              write where natively it only reads. shadow rcx is its target */
+    RRS_MAP_LENT_RSI = 4, /* app rsi is in cells.lent */
     RRS_MAP_LENT_RDI = 8,
     RRS_MAP_LENT_RBX = 12,
 };

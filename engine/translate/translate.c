@@ -20,6 +20,7 @@
 enum {
     BLOCK_INSNS_MAX = 64,
     TRACE_STUBS_MAX = 2048,
+    TRACE_CALLS_MAX = 512,
     QUEUE_MAX = 256,
     MIN_BLOCK_BYTES = 5,           /* a dropped block becomes a jump of 5 bytes */
     ROOM_FOR_REQUEST = 512 * 1024, /* shadow bytes that one request may need, generously */
@@ -41,9 +42,12 @@ struct open_exit {
     bool far; /* the target belongs to another module */
 };
 
-struct queued {
-    int64_t app;
-    bool indirect;
+/* A call whose thunk is still to be made. */
+struct open_call {
+    uint8_t *displacement;
+    int64_t pushed, app_next;
+    int64_t target;
+    bool indirect; /* the target is in r10 instead */
 };
 
 struct request {
@@ -54,7 +58,9 @@ struct request {
     struct rrs_map_writer map;
     struct open_exit stubs[TRACE_STUBS_MAX];
     uint32_t stub_count;
-    struct queued queue[QUEUE_MAX];
+    struct open_call calls[TRACE_CALLS_MAX];
+    uint32_t call_count;
+    int64_t queue[QUEUE_MAX];
     uint32_t queue_count;
     uint32_t insns_left; /* of the trace */
 };
@@ -80,6 +86,11 @@ static uint32_t block_limit(struct rrs_translator *translator)
     return limit;
 }
 
+static bool is_call(const struct rrs_insn *insn)
+{
+    return insn->kind == RRS_INSN_CALL || insn->kind == RRS_INSN_CALL_INDIRECT;
+}
+
 static void fetch(struct request *r, int64_t app, struct fetched *f)
 {
     uint8_t bytes[BLOCK_INSNS_MAX * RRS_INSN_MAX_BYTES];
@@ -93,6 +104,8 @@ static void fetch(struct request *r, int64_t app, struct fetched *f)
         struct rrs_insn *insn = &f->insns[f->count];
         if (!rrs_decode(r->translator->decoder, bytes + at, size - at, insn))
             break;
+        if (is_call(insn) && f->count)
+            break; /* every call has one place: what it pushes predicts the return */
         f->count++;
         at += insn->length;
         if (rrs_insn_ends_block(insn) || (f->checked && insn->may_write))
@@ -133,10 +146,10 @@ static uint32_t cache_offset(const struct request *r, const uint8_t *out)
     return (uint32_t)(out - r->cache->memory);
 }
 
-static void enqueue(struct request *r, int64_t app, bool indirect)
+static void enqueue(struct request *r, int64_t app)
 {
     if (r->queue_count < QUEUE_MAX)
-        r->queue[r->queue_count++] = (struct queued){app, indirect};
+        r->queue[r->queue_count++] = app;
 }
 
 static void add_stub(struct request *r, struct open_exit stub)
@@ -145,11 +158,17 @@ static void add_stub(struct request *r, struct open_exit stub)
     r->stubs[r->stub_count++] = stub;
 }
 
+/* Whether a block at `app` would be of this cache. */
+static bool is_near(const struct request *r, int64_t app)
+{
+    return app >= 0 && app < UINT32_MAX && r->source->owns(r->source->context, app);
+}
+
 /* Sends a direct transfer to its target, or to an exit until the target has shadow code. */
 static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
 {
     struct rrs_code_cache *cache = r->cache;
-    bool near = target >= 0 && target < UINT32_MAX && r->source->owns(r->source->context, target);
+    bool near = is_near(r, target);
     struct rrs_entry *entry = near ? rrs_code_cache_entry(cache, (uint32_t)target) : NULL;
     uint32_t patch = cache_offset(r, displacement);
     if (entry && entry->block) {
@@ -164,7 +183,7 @@ static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
                                                          .next = entry ? entry->waiting : 0});
     if (entry) {
         entry->waiting = id;
-        enqueue(r, target, false);
+        enqueue(r, target);
     }
     add_stub(r, (struct open_exit){.displacement = displacement, .exit = id, .far = !entry});
 }
@@ -178,11 +197,6 @@ static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t sh
                         cache->shadow_base + shadow);
     }
     entry->waiting = 0;
-}
-
-static int64_t lookup_of(const struct request *r)
-{
-    return r->cache->shadow_base + r->cache->prologue.lookup;
 }
 
 static int64_t exit_common_of(const struct request *r)
@@ -225,13 +239,36 @@ static void emit_site(struct request *r, struct rrs_block *block, bool flags_dea
                     .displacement = displacement, .exit = id, .rcx_in_cell = !flags_dead});
 }
 
-static void emit_direct_call(struct request *r, const struct rrs_insn *insn, int64_t next)
+static uint32_t site_of(const struct request *r, const struct rrs_block *block)
 {
-    int64_t target = next + insn->branch;
-    if (!r->source->owns(r->source->context, target))
-        rrs_lower_far_call(&r->e, target, next, lookup_of(r), &r->map);
-    else
-        rrs_lower_call_push(&r->e, next, &r->map);
+    return rrs_code_cache_site(r->cache, (uint32_t)(block - r->cache->blocks));
+}
+
+/* The call itself; what it pushes is where the emitter stands then. */
+static void emit_call(struct request *r, int64_t app_next, int64_t target, bool indirect)
+{
+    uint8_t *displacement = rrs_lower_call(&r->e);
+    assert(r->call_count < TRACE_CALLS_MAX && "a trace outgrew its calls");
+    r->calls[r->call_count++] = (struct open_call){
+        .displacement = displacement,
+        .pushed = r->e.here,
+        .app_next = app_next,
+        .target = target,
+        .indirect = indirect,
+    };
+}
+
+static void emit_indirect(struct request *r, const struct rrs_insn *insn,
+                          const struct rrs_block *block, int64_t app)
+{
+    int64_t next = app + insn->length;
+    bool calls = insn->kind == RRS_INSN_CALL_INDIRECT;
+    bool reached = calls ? rrs_lower_call_operand(&r->e, insn, next, site_of(r, block), &r->map)
+                         : rrs_lower_indirect_jump(&r->e, insn, next, site_of(r, block), &r->map);
+    if (!reached)
+        emit_exit(r, RRS_EXIT_REFUSED, app, insn);
+    else if (calls)
+        emit_call(r, next, 0, true);
 }
 
 static void emit_xsave(struct request *r, const struct rrs_insn *insn, int64_t app)
@@ -259,7 +296,8 @@ static void emit_syscall(struct request *r, const struct rrs_insn *insn, int64_t
 }
 
 /* Lowers the last instruction of a block as far as the transfer itself, which emit_trace() ends. */
-static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t app)
+static void emit_last(struct request *r, const struct rrs_insn *insn, const struct rrs_block *block,
+                      int64_t app)
 {
     int64_t next = app + insn->length;
     switch ((enum rrs_insn_kind)insn->kind) {
@@ -274,15 +312,14 @@ static void emit_last(struct request *r, const struct rrs_insn *insn, int64_t ap
         branch_to(r, rrs_lower_loop(&r->e, insn), next + insn->branch);
         break;
     case RRS_INSN_CALL:
-        emit_direct_call(r, insn, next);
+        emit_call(r, next, next + insn->branch, false);
         break;
     case RRS_INSN_RET:
-        rrs_lower_ret(&r->e, insn, lookup_of(r), &r->map);
+        rrs_lower_ret(&r->e, insn, site_of(r, block), &r->map);
         break;
     case RRS_INSN_JMP_INDIRECT:
     case RRS_INSN_CALL_INDIRECT:
-        if (!rrs_lower_indirect(&r->e, insn, next, lookup_of(r), &r->map))
-            emit_exit(r, RRS_EXIT_REFUSED, app, insn);
+        emit_indirect(r, insn, block, app);
         break;
     case RRS_INSN_SYSCALL:
         emit_syscall(r, insn, app);
@@ -321,13 +358,20 @@ static void emit_check(struct request *r, const struct fetched *f)
                  (struct open_exit){.displacement = failures[i], .exit = id, .rcx_in_cell = true});
 }
 
-/* A return whose site has no place where the flags are dead. */
-static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
-                             struct rrs_block *block)
+/* A transfer that its site can be one with. */
+static bool can_fuse(const struct request *r, const struct rrs_insn *insn, int64_t app)
+{
+    return insn->kind == RRS_INSN_RET || (insn->kind == RRS_INSN_JMP_INDIRECT &&
+                                          rrs_operand_is_near(&r->e, insn, app + insn->length));
+}
+
+/* Such a transfer, where there is no place for a site with dead flags. */
+static void emit_fused(struct request *r, const struct rrs_insn *insn, struct rrs_block *block,
+                       int64_t app)
 {
     int64_t start = r->cache->shadow_base + block->shadow;
     uint32_t index = (uint32_t)(block - r->cache->blocks);
-    struct rrs_fused_site site = {
+    struct rrs_fused_site tick = {
         .cell = next_cell(r),
         .exit_id = rrs_code_cache_add_exit(
             r->cache, (struct rrs_exit){.kind = RRS_EXIT_TICK, .block = index, .app = block->app}),
@@ -335,8 +379,11 @@ static void emit_ticking_ret(struct request *r, const struct rrs_insn *insn,
     };
     block->ticks = true;
     block->site = block->site_end = block->transfer;
-    rrs_lower_ticking_ret(&r->e, insn, lookup_of(r), &site, &r->map);
-    block->pending_from = (uint16_t)(site.pending_from - start);
+    if (insn->kind == RRS_INSN_RET)
+        rrs_lower_ticking_ret(&r->e, insn, site_of(r, block), &tick, &r->map);
+    else
+        rrs_lower_ticking_jump(&r->e, insn, app + insn->length, site_of(r, block), &tick, &r->map);
+    block->pending_from = (uint16_t)(tick.pending_from - start);
 }
 
 static void emit_body(struct request *r, const struct fetched *f, struct rrs_block *block)
@@ -349,16 +396,16 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
         emit_check(r, f);
     for (uint32_t i = 0; i < f->count; i++) {
         const struct rrs_insn *insn = &f->insns[i];
-        bool fused = insn == last && insn->kind == RRS_INSN_RET && i == site && !flags_dead;
+        bool fused = insn == last && i == site && !flags_dead && can_fuse(r, insn, app);
         if (i == site && !fused)
             emit_site(r, block, flags_dead);
         if (insn == last) {
             block->transfer = (uint16_t)(cache_offset(r, r->e.out) - block->shadow);
             block->transfer_app = (uint16_t)(app - f->app);
             if (fused)
-                emit_ticking_ret(r, insn, block);
+                emit_fused(r, insn, block, app);
             else
-                emit_last(r, insn, app);
+                emit_last(r, insn, block, app);
         } else if (!rrs_lower_plain(&r->e, insn, app + insn->length, &r->map)) {
             emit_exit(r, RRS_EXIT_INSN, app, insn);
         }
@@ -367,28 +414,28 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
     }
 }
 
-static void emit_indirect_entry(struct request *r, struct rrs_block *block)
+/* An entry for a table, in front of the block at `app` or of a jump to it. */
+static void emit_entry(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
 {
-    if (block->indirect_entry)
-        return;
-    block->indirect_entry = cache_offset(r, r->e.out);
-    rrs_lower_indirect_entry(&r->e);
+    uint32_t at = cache_offset(r, r->e.out);
+    rrs_code_cache_entry(r->cache, (uint32_t)app)->table_entry[entry_kind - 1] = at;
+    if (entry_kind == RRS_ENTRY_RETURN)
+        rrs_lower_return_entry(&r->e, app);
+    else if (entry_kind == RRS_ENTRY_CALL)
+        rrs_lower_call_entry(&r->e, app, r->cache->shadow_base + r->cache->prologue.miss_call);
+    else
+        rrs_lower_jump_entry(&r->e, app);
+    r->source->add_entry(r->source->context, app, entry_kind, at);
 }
 
 /* Emits the block at `app` where the emitter stands. Returns false if nothing can be fetched. */
-static bool emit_block(struct request *r, int64_t app, bool indirect, struct fetched *f)
+static bool emit_block(struct request *r, int64_t app, struct fetched *f)
 {
     struct rrs_code_cache *cache = r->cache;
     fetch(r, app, f);
-    uint32_t entry_at = 0;
-    if (indirect) {
-        entry_at = cache_offset(r, r->e.out);
-        rrs_lower_indirect_entry(&r->e);
-    }
     uint32_t shadow = cache_offset(r, r->e.out);
     struct rrs_block *block = rrs_code_cache_add_block(cache, (uint32_t)app, shadow);
     uint32_t index = cache->block_count - 1;
-    block->indirect_entry = entry_at;
     block->app_bytes = (uint16_t)(f->next - app);
     struct rrs_entry *entry = rrs_code_cache_entry(cache, (uint32_t)app);
     entry->block = index + 1;
@@ -404,8 +451,6 @@ static bool emit_block(struct request *r, int64_t app, bool indirect, struct fet
     block->shadow_bytes = (uint16_t)(cache_offset(r, r->e.out) - shadow);
     rrs_code_cache_add_map(cache, block, &r->map);
     rrs_code_cache_index_page(cache, index);
-    if (indirect)
-        r->source->add_indirect(r->source->context, app, entry_at);
     r->translator->blocks++;
     return f->count != 0;
 }
@@ -429,15 +474,11 @@ static bool successor(struct request *r, const struct fetched *f, int64_t *next)
         *next = f->next + last->branch;
         return true;
     case RRS_INSN_CALL:
-        enqueue(r, f->next, true);
-        *next = f->next + last->branch;
-        return r->source->owns(r->source->context, *next);
     case RRS_INSN_CALL_INDIRECT:
-        enqueue(r, f->next, true);
-        return false;
+        return true; /* by the entry that is emitted right behind it */
     case RRS_INSN_TRAPPED:
     case RRS_INSN_UNKNOWN:
-        enqueue(r, f->next, false);
+        enqueue(r, f->next);
         return false;
     default:
         return false;
@@ -446,8 +487,23 @@ static bool successor(struct request *r, const struct fetched *f, int64_t *next)
 
 static bool can_lay_out(struct request *r, int64_t app)
 {
-    return r->insns_left > 0 && app >= 0 && app < UINT32_MAX &&
-           r->source->owns(r->source->context, app) && !rrs_code_cache_block_at(r->cache, app);
+    return r->insns_left > 0 && is_near(r, app) && !rrs_code_cache_block_at(r->cache, app);
+}
+
+/* The code that the calls of a trace lead to, which has to know where each of them stands. */
+static void emit_thunks(struct request *r)
+{
+    for (uint32_t i = 0; i < r->call_count; i++) {
+        const struct open_call *call = &r->calls[i];
+        int64_t at = r->cache->shadow_base + cache_offset(r, call->displacement);
+        rrs_patch_rel32(call->displacement, at, r->e.here);
+        rrs_lower_app_return_address(&r->e, call->pushed, call->app_next);
+        if (call->indirect)
+            rrs_lower_call_by_table(&r->e);
+        else
+            branch_to(r, rrs_lower_jmp(&r->e), call->target);
+    }
+    r->call_count = 0;
 }
 
 static void emit_stubs(struct request *r)
@@ -460,7 +516,7 @@ static void emit_stubs(struct request *r)
         if (filled)
             continue; /* the target got its shadow code within this trace */
         rrs_patch_rel32(stub->displacement, at, r->e.here);
-        if (stub->far && rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app, lookup_of(r)))
+        if (stub->far && rrs_lower_far_jump(&r->e, r->cache->exits[stub->exit].app))
             continue;
         if (stub->rcx_in_cell)
             rrs_lower_exit_with_rcx(&r->e, stub->exit, exit_common_of(r));
@@ -470,49 +526,52 @@ static void emit_stubs(struct request *r)
     r->stub_count = 0;
 }
 
-static void emit_trace(struct request *r, int64_t app, bool indirect)
+static void emit_trace(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
 {
     struct fetched f;
     r->insns_left = r->translator->options.trace_insns;
     while (cache_offset(r, r->e.out) & 15)
         EMIT(&r->e, 0xcc);
+    if (entry_kind)
+        emit_entry(r, app, entry_kind);
     for (;;) {
-        if (!emit_block(r, app, indirect, &f))
+        if (!emit_block(r, app, &f))
             break;
         r->insns_left -= f.count < r->insns_left ? f.count : r->insns_left;
-        indirect = false;
         if (!successor(r, &f, &app))
             break;
+        if (is_call(&f.insns[f.count - 1]) && is_near(r, app))
+            emit_entry(r, app, RRS_ENTRY_RETURN);
         if (!can_lay_out(r, app)) {
             branch_to(r, rrs_lower_jmp(&r->e), app);
             break;
         }
     }
+    emit_thunks(r);
     emit_stubs(r);
     r->cache->used = cache_offset(r, r->e.out);
     r->translator->traces++;
 }
 
-/* A lookup entry for a block that has none. */
-static void add_indirect_entry(struct request *r, struct rrs_block *block)
+/* An entry for a block that has none of this kind. */
+static void add_entry(struct request *r, struct rrs_block *block, enum rrs_entry_kind entry_kind)
 {
-    if (block->indirect_entry)
+    if (rrs_code_cache_entry_at(r->cache, block->app, entry_kind))
         return;
-    emit_indirect_entry(r, block);
+    emit_entry(r, block->app, entry_kind);
     rrs_emit_jmp(&r->e, r->cache->shadow_base + block->shadow);
     r->cache->used = cache_offset(r, r->e.out);
-    r->source->add_indirect(r->source->context, block->app, block->indirect_entry);
 }
 
-static bool translate_one(struct request *r, int64_t app, bool indirect)
+static bool translate_one(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
 {
     struct rrs_block *block = rrs_code_cache_block_at(r->cache, app);
     if (!block) {
-        emit_trace(r, app, indirect);
+        emit_trace(r, app, entry_kind);
         return true;
     }
-    if (indirect)
-        add_indirect_entry(r, block);
+    if (entry_kind)
+        add_entry(r, block, entry_kind);
     return false;
 }
 
@@ -522,18 +581,23 @@ bool rrs_translate_has_room(const struct rrs_code_cache *cache)
 }
 
 void rrs_translate(struct rrs_translator *translator, struct rrs_code_cache *cache,
-                   const struct rrs_code_source *source, int64_t app, bool indirect)
+                   const struct rrs_code_source *source, int64_t app,
+                   enum rrs_entry_kind entry_kind)
 {
-    struct request r = {.translator = translator, .cache = cache, .source = source};
+    struct request r; /* large: only its beginning is set */
+    r.translator = translator;
+    r.cache = cache;
+    r.source = source;
     r.e = rrs_code_cache_emitter(cache);
-    translate_one(&r, app, indirect);
+    r.stub_count = r.call_count = r.queue_count = 0;
+    translate_one(&r, app, entry_kind);
     uint32_t done = 0;
     for (uint32_t i = 0; i < r.queue_count && done < translator->options.eager_traces; i++) {
         uint8_t probe;
-        if (!source->owns(source->context, r.queue[i].app) ||
-            !source->read(source->context, r.queue[i].app, &probe, 1))
+        if (!source->owns(source->context, r.queue[i]) ||
+            !source->read(source->context, r.queue[i], &probe, 1))
             continue;
-        done += translate_one(&r, r.queue[i].app, r.queue[i].indirect);
+        done += translate_one(&r, r.queue[i], RRS_ENTRY_DIRECT);
     }
 }
 

@@ -25,8 +25,8 @@ struct rrs_code_source {
     /* Whether the code at `app` may change unseen: its blocks then check it when they are entered.
      */
     bool (*changes_unseen)(void *context, int64_t app);
-    /* A lookup entry came to be: lookups of `app` may go to cache offset `shadow`. */
-    void (*add_indirect)(void *context, int64_t app, uint32_t shadow);
+    /* An entry came to be: what jumps or returns to `app` may go to cache offset `shadow`. */
+    void (*add_entry)(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t shadow);
     void *context;
 };
 
@@ -42,11 +42,12 @@ bool rrs_translate_has_room(const struct rrs_code_cache *cache);
 
 /**
  * Makes shadow code for `app` and, by the options, for what it leads to. Blocks that exist stay.
- * With `indirect`, the block gets a lookup entry. Afterwards rrs_code_cache_block_at(app) exists:
+ * The block gets an entry of the kind asked for. Afterwards rrs_code_cache_block_at(app) exists:
  * where nothing can be fetched, it is a block that exits at once.
  */
 void rrs_translate(struct rrs_translator *translator, struct rrs_code_cache *cache,
-                   const struct rrs_code_source *source, int64_t app, bool indirect);
+                   const struct rrs_code_source *source, int64_t app,
+                   enum rrs_entry_kind entry_kind);
 
 /**
  * The arithmetic flags that are dead at `app`: overwritten by the straight-line code from there to

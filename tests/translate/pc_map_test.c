@@ -61,11 +61,10 @@ static bool changes_unseen(void *context, int64_t app)
     return false;
 }
 
-static void add_indirect(void *context, int64_t app, uint32_t shadow)
+static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t shadow)
 {
     struct test *t = context;
-    const struct rrs_block *block = rrs_code_cache_block_at(&t->cache, app);
-    if (!block || block->indirect_entry != shadow)
+    if (rrs_code_cache_entry_at(&t->cache, app, entry_kind) != shadow)
         t->failures++;
 }
 
@@ -194,7 +193,7 @@ static void check_library(struct test *t, struct random *r, uint32_t functions)
         if (!rrs_translate_has_room(&t->cache))
             check_and_flush(t);
         rrs_translate(&t->translator, &t->cache, &t->source, (int64_t)t->library.functions[i].start,
-                      random_percent(r, 50));
+                      random_percent(r, 50) ? RRS_ENTRY_JUMP : RRS_ENTRY_DIRECT);
     }
     check_and_flush(t);
 }
@@ -217,7 +216,7 @@ int main(int argc, char **argv)
     t.translator.decoder = rrs_decoder_create();
     if (!memory || error || !t.translator.decoder)
         return 1;
-    t.source = (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, &t};
+    t.source = (struct rrs_code_source){read_code, owns, changes_unseen, add_entry, &t};
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         const char *path = library_path(names[n]);
         if (!path || !library_open(&t.library, path))

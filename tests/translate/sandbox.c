@@ -282,7 +282,6 @@ static bool map_runtime(struct sandbox *s)
     s->classes = at + RRS_RUNTIME_CLASSES;
     for (int i = 0; i < 256; i++)
         at[RRS_RUNTIME_ODD + i] = i & 1;
-    s->l1 = (struct rrs_l1_entry *)(at + RRS_RUNTIME_L1);
     s->l2 = (struct rrs_lookup_entry *)(at + RRS_RUNTIME_L2);
     rrs_lower_runtime_page(at + RRS_RUNTIME_CODE, s->runtime);
     return mprotect(at + RRS_RUNTIME_CODE, PAGE, PROT_READ | PROT_EXEC) == 0;

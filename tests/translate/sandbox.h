@@ -61,7 +61,6 @@ struct sandbox {
     struct rrs_session_page *session;
     struct rrs_cells *cells;
     uint8_t *classes;
-    struct rrs_l1_entry *l1;
     struct rrs_lookup_entry *l2;
     uint8_t *code;        /* a view of the code that can be written */
     uint32_t fp_bytes;    /* of an XSAVE image here */

@@ -39,15 +39,15 @@ static bool changes_unseen(void *context, int64_t app)
     return ((const struct shadow *)context)->checked;
 }
 
-static uint32_t free_l2_slot(const struct sandbox *sandbox, uint64_t app_pc)
+static uint32_t free_l2_slot(const struct sandbox *sandbox, uint64_t key)
 {
-    uint32_t slot = rrs_lookup_l2_slot(app_pc);
-    while (sandbox->l2[slot].app_pc && sandbox->l2[slot].app_pc != app_pc)
+    uint32_t slot = rrs_lookup_l2_slot(key);
+    while (sandbox->l2[slot].key && sandbox->l2[slot].key != key)
         slot = (slot + 1) & ((1 << RRS_L2_BITS) - 1);
     return slot;
 }
 
-static void add_indirect(void *context, int64_t app, uint32_t offset)
+static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t offset)
 {
     enum { MADE_MAX = sizeof((struct shadow *)0)->made / sizeof((struct shadow *)0)->made[0] };
     struct shadow *s = context;
@@ -55,19 +55,24 @@ static void add_indirect(void *context, int64_t app, uint32_t offset)
     uint64_t app_pc = sandbox->base + (uint64_t)app, shadow_pc = s->cache_address + offset;
     if (s->made_count == MADE_MAX)
         return;
-    uint32_t l1 = rrs_lookup_l1_slot(app_pc), l2 = free_l2_slot(sandbox, app_pc);
-    if (s->use_l1)
-        sandbox->l1[l1] = (struct rrs_l1_entry){-app_pc, shadow_pc};
+    const struct rrs_entry_place *place = &rrs_entry_places[entry_kind];
+    uint64_t key = app_pc | place->key_bit;
+    uint64_t miss = sandbox->runtime + RRS_RUNTIME_CODE + place->miss;
+    uint64_t *direct =
+        (uint64_t *)(uintptr_t)(sandbox->runtime + place->table) + rrs_lookup_slot(app_pc);
+    uint32_t l2 = free_l2_slot(sandbox, key);
+    if (s->use_direct)
+        *direct = shadow_pc - miss;
     if (s->use_l2)
-        sandbox->l2[l2] = (struct rrs_lookup_entry){app_pc, shadow_pc};
-    s->made[s->made_count].l1 = l1;
+        sandbox->l2[l2] = (struct rrs_lookup_entry){key, shadow_pc};
+    s->made[s->made_count].direct = direct;
     s->made[s->made_count++].l2 = l2;
 }
 
 void shadow_forget_lookups(struct shadow *s)
 {
     for (uint32_t i = 0; i < s->made_count; i++) {
-        s->sandbox->l1[s->made[i].l1] = (struct rrs_l1_entry){0};
+        *s->made[i].direct = 0;
         s->sandbox->l2[s->made[i].l2] = (struct rrs_lookup_entry){0};
     }
     s->made_count = 0;
@@ -99,10 +104,10 @@ bool shadow_init(struct shadow *s, const struct sandbox *sandbox, uint64_t cache
         return false;
     s->code_start = sandbox->base;
     s->code_end = sandbox->base + SANDBOX_CODE_BYTES;
-    s->source = (struct rrs_code_source){read_code, owns, changes_unseen, add_indirect, s};
+    s->source = (struct rrs_code_source){read_code, owns, changes_unseen, add_entry, s};
     s->translator.options = *options;
     s->translator.decoder = rrs_decoder_create();
-    s->use_l1 = s->use_l2 = true;
+    s->use_direct = s->use_l2 = true;
     s->clock.page = sandbox->session;
     snprintf(s->name, sizeof s->name, "block-insns %u, eager %u, cut-seed %llu, cache at %+lld",
              options->block_insns, options->eager_traces, (unsigned long long)options->cut_seed,
@@ -148,7 +153,7 @@ struct shadow_run {
     struct shadow_end *end;
     struct run_end signal;
     uint64_t app_pc;
-    bool indirect, fetch;
+    enum rrs_entry_kind entry_kind;
     uint64_t left; /* ticks until the stop */
 };
 
@@ -157,12 +162,13 @@ static uint64_t shadow_of_app(struct shadow_run *run)
     struct shadow *s = run->s;
     int64_t app = (int64_t)(run->app_pc - s->sandbox->base);
     struct rrs_block *block = rrs_code_cache_block_at(&s->cache, app);
-    if (!block || (run->indirect && !block->indirect_entry)) {
+    bool entered = !run->entry_kind || rrs_code_cache_entry_at(&s->cache, app, run->entry_kind);
+    if (!block || !entered) {
         if (!rrs_translate_has_room(&s->cache)) {
             shadow_forget_lookups(s);
             rrs_code_cache_flush(&s->cache);
         }
-        rrs_translate(&s->translator, &s->cache, &s->source, app, run->indirect);
+        rrs_translate(&s->translator, &s->cache, &s->source, app, run->entry_kind);
         block = rrs_code_cache_block_at(&s->cache, app);
     }
     return s->cache_address + block->shadow;
@@ -189,16 +195,38 @@ static void restore_exit_registers(struct shadow_run *run)
     run->state->gpr[R11] = cells->exit_r11;
 }
 
-static void take_lookup_registers(struct shadow_run *run)
+static void take_transfer_registers(struct shadow_run *run, enum rrs_entry_kind entry_kind)
 {
-    run->state->gpr[RCX] = run->s->sandbox->cells->lookup_rcx;
-    run->state->gpr[RDX] = run->s->sandbox->cells->lookup_rdx;
+    const struct rrs_cells *cells = run->s->sandbox->cells;
+    uint64_t *gpr = run->state->gpr;
+    bool calls = entry_kind == RRS_ENTRY_CALL;
+    gpr[calls ? RAX : RCX] = calls ? cells->call_rax : cells->lookup_rcx;
+    gpr[calls ? R10 : R11] = calls ? cells->call_r10 : cells->lookup_r11;
+}
+
+static enum rrs_entry_kind kind_of_miss(const struct shadow_run *run)
+{
+    uint64_t id = run->s->sandbox->cells->exit_id;
+    return id == RRS_FIXED_EXIT_MISS_RETURN ? RRS_ENTRY_RETURN
+           : id == RRS_FIXED_EXIT_MISS_CALL ? RRS_ENTRY_CALL
+                                            : RRS_ENTRY_JUMP;
+}
+
+static uint64_t target_of_miss(const struct shadow_run *run)
+{
+    return run->state->gpr[kind_of_miss(run) == RRS_ENTRY_CALL ? R10 : RCX];
+}
+
+static bool at_miss(const struct shadow_run *run)
+{
+    return run->state->rip == run->s->sandbox->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_STOP;
 }
 
 static bool at_exit(const struct shadow_run *run)
 {
     return run->signal.signal == SIGILL &&
-           run->state->rip == run->s->cache_address + run->s->cache.prologue.exit_syscall + 2;
+           (at_miss(run) ||
+            run->state->rip == run->s->cache_address + run->s->cache.prologue.exit_stop);
 }
 
 static void settle(struct shadow_run *run, bool tick_pending)
@@ -211,29 +239,35 @@ static void take_back(struct shadow_run *run, uint8_t where)
 {
     const struct rrs_cells *cells = run->s->sandbox->cells;
     uint64_t *gpr = run->state->gpr;
-    if (where & RRS_MAP_RCX_IN_CELL)
+    if (where == RRS_MAP_RCX_IN_CELL || where == RRS_MAP_RETURNING)
         gpr[RCX] = cells->lookup_rcx;
-    if (where & RRS_MAP_RDX_IN_CELL)
-        gpr[RDX] = cells->lookup_rdx;
-    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RSI)
+    if (where == RRS_MAP_RETURNING)
+        gpr[R11] = cells->lookup_r11;
+    if (where == RRS_MAP_R10_IN_CELL)
+        gpr[R10] = cells->call_r10;
+    if (where == RRS_MAP_LENT_RSI)
         gpr[RSI] = cells->lent;
-    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RDI)
+    if (where == RRS_MAP_LENT_RDI)
         gpr[RDI] = cells->lent;
-    if ((where & RRS_MAP_LENT) == RRS_MAP_LENT_RBX)
+    if (where == RRS_MAP_LENT_RBX)
         gpr[RBX] = cells->lent;
 }
 
-/* A signal in shadow code: the app state there. */
-static void map_back(struct shadow_run *run)
+/* A return wrote to a stack that can only be read: it is done here. */
+static void finish_return(struct shadow_run *run)
+{
+    run->app_pc = run->state->gpr[RCX];
+    run->state->gpr[RSP] += 8;
+    take_transfer_registers(run, RRS_ENTRY_RETURN);
+    settle(run, false);
+    run->entry_kind = RRS_ENTRY_DIRECT;
+}
+
+/* A signal in shadow code: the app state there. True if it is none of the program's. */
+static bool map_back(struct shadow_run *run)
 {
     struct shadow *s = run->s;
     struct machine_state *state = run->state;
-    if (state->rip == 0) { /* a free entry of a lookup table matches app PC 0 */
-        take_lookup_registers(run);
-        settle(run, false);
-        end_run(run, SHADOW_FETCH, 0);
-        return;
-    }
     uint64_t behind = run->signal.signal == SIGTRAP && run->signal.trap == TRAP_INT3;
     uint32_t at = (uint32_t)(state->rip - behind - s->cache_address);
     struct rrs_block *block = rrs_code_cache_block_of_shadow(&s->cache, at);
@@ -242,12 +276,16 @@ static void map_back(struct shadow_run *run)
         block = rrs_code_cache_block_of_shadow(&s->cache, at - 1);
     if (!block) {
         lose(run, "a signal outside of every block");
-        return;
+        return false;
     }
     uint32_t app_offset = 0;
     uint8_t where = 0;
     rrs_map_find(s->cache.maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
                  &where);
+    if (where == RRS_MAP_RETURNING) {
+        finish_return(run);
+        return true;
+    }
     take_back(run, where);
     settle(run, block->ticks && at - block->shadow >= block->pending_from);
     uint64_t shadow_pc = state->rip;
@@ -259,6 +297,7 @@ static void map_back(struct shadow_run *run)
     end_run(run, SHADOW_SIGNAL, app_pc + behind);
     if (run->signal.address == shadow_pc) /* siginfo that names the code */
         run->end->signal.address = state->rip;
+    return false;
 }
 
 static void run_shadow_from(struct shadow_run *run, uint64_t shadow_pc)
@@ -278,8 +317,7 @@ static bool finish_tick(struct shadow_run *run, const struct rrs_block *block)
         run_shadow_from(run, s->cache_address + block->shadow + block->site_end);
         rrs_code_cache_disarm_stop(&s->cache, stop_at, saved);
         if (!at_exit(run)) {
-            map_back(run);
-            return false;
+            return map_back(run);
         }
         if (s->sandbox->cells->exit_id != RRS_FIXED_EXIT_STOP) {
             lose(run, "not the stop's exit on the way from a site to its transfer");
@@ -366,9 +404,41 @@ static bool run_alone(struct shadow_run *run, uint64_t app_pc, bool *goes_on)
     if (stores_pointers)
         clear_pointers(run, &insn, app_pc, &before);
     run->app_pc = app_pc + insn.length;
-    run->indirect = false;
+    run->entry_kind = RRS_ENTRY_DIRECT;
     *goes_on = true;
     return true;
+}
+
+static bool is_canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
+/* An indirect transfer to what can be no address faults by itself: it is taken back. */
+static bool take_transfer_back(struct shadow_run *run)
+{
+    enum { GENERAL_PROTECTION = 13 };
+    struct shadow *s = run->s;
+    struct rrs_insn insn;
+    uint8_t bytes[RRS_INSN_MAX_BYTES];
+    const struct rrs_block *block =
+        rrs_code_cache_block_of_site(&s->cache, (uint32_t)s->sandbox->cells->site);
+    int64_t app = block ? (int64_t)block->app + block->transfer_app : -1;
+    size_t size = read_code(s, app, bytes, sizeof bytes);
+    if (!block || !rrs_decode(s->translator.decoder, bytes, size, &insn)) {
+        lose(run, "a transfer to no address from nowhere");
+        return false;
+    }
+    take_transfer_registers(run, kind_of_miss(run));
+    if (insn.kind == RRS_INSN_RET)
+        run->state->gpr[RSP] -= 8 + insn.ret_bytes;
+    else if (insn.kind == RRS_INSN_CALL_INDIRECT)
+        run->state->gpr[RSP] += 8;
+    settle(run, true);
+    run->signal =
+        (struct run_end){.signal = SIGSEGV, .code = SI_KERNEL, .trap = GENERAL_PROTECTION};
+    end_run(run, SHADOW_SIGNAL, s->sandbox->base + (uint64_t)app);
+    return false;
 }
 
 static bool dispatch(struct shadow_run *run)
@@ -387,11 +457,14 @@ static bool dispatch(struct shadow_run *run)
         struct rrs_block block = s->cache.blocks[exit.block];
         return finish_tick(run, &block);
     }
+    if (at_miss(run) && !is_canonical(target_of_miss(run)))
+        return take_transfer_back(run);
     settle(run, false);
-    run->indirect = id == RRS_FIXED_EXIT_MISS;
-    if (run->indirect) {
-        run->app_pc = run->state->gpr[RCX];
-        take_lookup_registers(run);
+    run->entry_kind = RRS_ENTRY_DIRECT;
+    if (at_miss(run)) {
+        run->app_pc = target_of_miss(run);
+        run->entry_kind = kind_of_miss(run);
+        take_transfer_registers(run, run->entry_kind);
         return true;
     }
     run->end->exit = exit;
@@ -434,11 +507,7 @@ void shadow_run(struct shadow *s, struct machine_state *state, uint64_t ticks,
         uint64_t shadow_pc = shadow_of_app(&run);
         rrs_clock_arm(&s->clock, run.left);
         run_shadow_from(&run, shadow_pc);
-        goes_on = at_exit(&run);
-        if (goes_on)
-            goes_on = dispatch(&run);
-        else
-            map_back(&run);
+        goes_on = at_exit(&run) ? dispatch(&run) : map_back(&run);
     }
     end->ticks = ticks - run.left;
 }

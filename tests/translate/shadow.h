@@ -22,9 +22,10 @@ struct shadow {
     uint64_t code_start, code_end; /* what may be read as code */
     bool checked; /* blocks check their code, so that shadow_drop() is not needed */
     /* Tables that get lookup entries, and the entries made since shadow_forget_lookups(). */
-    bool use_l1, use_l2;
+    bool use_direct, use_l2;
     struct {
-        uint32_t l1, l2;
+        uint64_t *direct;
+        uint32_t l2;
     } made[4096];
     struct rrs_clock clock;
     uint32_t made_count;

@@ -3,6 +3,12 @@
 
 #include "engine/arch/x86_64/emulate.h"
 
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
 static bool is_prefix(uint8_t byte)
 {
     switch (byte) {
@@ -98,6 +104,47 @@ uint64_t oracle_valid_flags(const struct shadow *shadow, const struct step *step
     return valid;
 }
 
+static uint64_t operand_address(const struct shadow *shadow, const struct rrs_insn *insn,
+                                const struct step *step)
+{
+    const uint64_t *g = step->gpr;
+    struct user_regs_struct regs = {.rax = g[0],
+                                    .rcx = g[1],
+                                    .rdx = g[2],
+                                    .rbx = g[3],
+                                    .rsp = g[4],
+                                    .rbp = g[5],
+                                    .rsi = g[6],
+                                    .rdi = g[7],
+                                    .r8 = g[8],
+                                    .r9 = g[9],
+                                    .r10 = g[10],
+                                    .r11 = g[11],
+                                    .r12 = g[12],
+                                    .r13 = g[13],
+                                    .r14 = g[14],
+                                    .r15 = g[15],
+                                    .rip = step->rip};
+    regs.gs_base = shadow->sandbox->base + SANDBOX_DATA;
+    return rrs_operand_address(insn, &regs);
+}
+
+bool oracle_reads_dead_flags(const struct shadow *shadow, const struct step *steps, int count)
+{
+    uint64_t valid = STATE_FLAGS;
+    for (int i = 0; i + 1 < count; i++) {
+        struct rrs_insn insn;
+        if (!rrs_decode(shadow->translator.decoder, code_at(&steps[i]), RRS_INSN_MAX_BYTES, &insn))
+            continue;
+        if (insn.kind == RRS_INSN_PLAIN && (insn.flags_read & ~valid & RRS_FLAGS_ARITHMETIC))
+            return true;
+        valid |= insn.flags_killed;
+        if (rrs_insn_ends_flags(&insn))
+            valid &= ~(uint64_t)RRS_FLAGS_ARITHMETIC;
+    }
+    return false;
+}
+
 void oracle_clear_pointers(const struct shadow *shadow, const struct program *program,
                            const struct step *steps, int count)
 {
@@ -108,30 +155,39 @@ void oracle_clear_pointers(const struct shadow *shadow, const struct program *pr
         if (steps[i].rip != insn_pc ||
             !rrs_decode(shadow->translator.decoder, code_at(&steps[i]), 15, &insn))
             continue;
-        const uint64_t *g = steps[i].gpr;
-        if (insn.kind == RRS_INSN_XSAVE && !(g[0] & 1))
+        if (insn.kind == RRS_INSN_XSAVE && !(steps[i].gpr[0] & 1))
             return;
-        struct user_regs_struct regs = {.rax = g[0],
-                                        .rcx = g[1],
-                                        .rdx = g[2],
-                                        .rbx = g[3],
-                                        .rsp = g[4],
-                                        .rbp = g[5],
-                                        .rsi = g[6],
-                                        .rdi = g[7],
-                                        .r8 = g[8],
-                                        .r9 = g[9],
-                                        .r10 = g[10],
-                                        .r11 = g[11],
-                                        .r12 = g[12],
-                                        .r13 = g[13],
-                                        .r14 = g[14],
-                                        .r15 = g[15],
-                                        .rip = insn_pc};
-        regs.gs_base = shadow->sandbox->base + SANDBOX_DATA;
-        uint64_t image = rrs_operand_address(&insn, &regs);
+        uint64_t image = operand_address(shadow, &insn, &steps[i]);
         int found = rrs_x87_pointer_fields(&insn, fields);
         for (int f = 0; f < found; f++)
             memset((void *)(uintptr_t)(image + fields[f].offset), 0, fields[f].bytes);
     }
+}
+
+/* Where AddressSanitizer keeps its notes about memory: compiler-rt, asan_mapping.h. */
+static bool is_sanitizers(uint64_t address)
+{
+    static const uint64_t from = 0x7fff7000, to = 0x10007fff8000, gap = 0x8fff7000,
+                          gap_end = 0x2008fff7000;
+    return SANITIZED && address >= from && address < to && !(address >= gap && address < gap_end);
+}
+
+bool oracle_met_sanitizer(const struct shadow *shadow, const struct step *steps, int count)
+{
+    enum { RBX_OF_XLAT = 3, RSP_OF_STACK, RSI_OF_STRING = 6, RDI_OF_STRING };
+    for (int i = 0; i < count; i++) {
+        const struct step *step = &steps[i];
+        struct rrs_insn insn;
+        if (is_sanitizers(step->gpr[RBX_OF_XLAT]) || is_sanitizers(step->gpr[RSP_OF_STACK]) ||
+            is_sanitizers(step->gpr[RSI_OF_STRING]) || is_sanitizers(step->gpr[RDI_OF_STRING]))
+            return true;
+        uint8_t bytes[RRS_INSN_MAX_BYTES];
+        size_t size =
+            shadow->source.read(shadow->source.context,
+                                (int64_t)(step->rip - shadow->sandbox->base), bytes, sizeof bytes);
+        if (size && rrs_decode(shadow->translator.decoder, bytes, size, &insn) &&
+            insn.modrm_offset && is_sanitizers(operand_address(shadow, &insn, step)))
+            return true;
+    }
+    return false;
 }

@@ -23,8 +23,18 @@ int oracle_step_of_tick(const struct step *steps, int count, uint64_t tick);
  */
 uint64_t oracle_valid_flags(const struct shadow *shadow, const struct step *steps, int step);
 
+/** Whether an instruction computes with flags that a call has ended: what it gives is undefined. */
+bool oracle_reads_dead_flags(const struct shadow *shadow, const struct step *steps, int count);
+
 /** Zeroes what the program's fnstenv, fnsave, fxsave or xsave stored of code addresses. */
 void oracle_clear_pointers(const struct shadow *shadow, const struct program *program,
                            const struct step *steps, int count);
+
+/**
+ * Whether one of the steps may have read or written the memory in which AddressSanitizer keeps its
+ * notes: it lies where odd pointers lead, and what is in it changes from run to run. False in a
+ * build without it.
+ */
+bool oracle_met_sanitizer(const struct shadow *shadow, const struct step *steps, int count);
 
 #endif

@@ -19,7 +19,7 @@ struct module {
     size_t code_bytes;
     struct rrs_code_cache cache;
     struct rrs_translator translator;
-    uint32_t lookups;
+    uint32_t entries;
 };
 
 static size_t read_code(void *context, int64_t app, uint8_t *buffer, size_t size)
@@ -44,11 +44,11 @@ static bool changes_unseen(void *context, int64_t app)
     return false;
 }
 
-static void add_indirect(void *context, int64_t app, uint32_t shadow)
+static void add_entry(void *context, int64_t app, enum rrs_entry_kind entry_kind, uint32_t shadow)
 {
     struct module *module = context;
-    module->lookups++;
-    CHECK_EQUAL(rrs_code_cache_block_at(&module->cache, app)->indirect_entry, shadow);
+    module->entries++;
+    CHECK_EQUAL(rrs_code_cache_entry_at(&module->cache, app, entry_kind), shadow);
 }
 
 static void module_init(struct module *module)
@@ -71,10 +71,11 @@ static void module_deinit(struct module *module)
     free(module->memory);
 }
 
-static struct rrs_block translate(struct module *module, int64_t app, bool indirect)
+static struct rrs_block translate(struct module *module, int64_t app,
+                                  enum rrs_entry_kind entry_kind)
 {
-    struct rrs_code_source source = {read_code, owns, changes_unseen, add_indirect, module};
-    rrs_translate(&module->translator, &module->cache, &source, app, indirect);
+    struct rrs_code_source source = {read_code, owns, changes_unseen, add_entry, module};
+    rrs_translate(&module->translator, &module->cache, &source, app, entry_kind);
     const struct rrs_block *block = rrs_code_cache_block_at(&module->cache, app);
     CHECK(block != NULL);
     return *block;
@@ -100,7 +101,7 @@ static void dropped_and_linked_again(void)
     struct module module;
     module_init(&module);
     module.code[100] = 0xc3;
-    struct rrs_block old = translate(&module, 100, true);
+    struct rrs_block old = translate(&module, 100, RRS_ENTRY_JUMP);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 0, 100), 0);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 101, PAGE), 0);
     CHECK(is_known(&module, 100));
@@ -110,7 +111,7 @@ static void dropped_and_linked_again(void)
     CHECK(stub >= old.shadow + old.shadow_bytes && stub < module.cache.used);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 100, 101), 0); /* it is gone already */
     CHECK_EQUAL(jump_at(&module, old.shadow), stub);
-    struct rrs_block young = translate(&module, 100, true);
+    struct rrs_block young = translate(&module, 100, RRS_ENTRY_JUMP);
     CHECK(young.shadow != old.shadow);
     CHECK_EQUAL(jump_at(&module, old.shadow), young.shadow);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 100, 101), 1); /* the young one only */
@@ -126,7 +127,7 @@ static void maps_outlive_drops(void)
     module_init(&module);
     memset(module.code, 0x90, 32);
     module.code[32] = 0xc3;
-    struct rrs_block block = translate(&module, 0, false);
+    struct rrs_block block = translate(&module, 0, RRS_ENTRY_DIRECT);
     rrs_code_cache_drop(&module.cache, 5, 6);
     for (uint32_t at = 0; at < block.shadow_bytes; at++) {
         struct rrs_block *found = rrs_code_cache_block_of_shadow(&module.cache, block.shadow + at);
@@ -145,11 +146,11 @@ static void over_page_borders(void)
     module_init(&module);
     memset(module.code + PAGE - 40, 0x90, 60);
     module.code[PAGE + 20] = 0xc3;
-    translate(&module, PAGE - 40, false); /* 40 bytes on one page, 21 on the next */
+    translate(&module, PAGE - 40, RRS_ENTRY_DIRECT); /* 40 bytes on one page, 21 on the next */
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, PAGE + 21, 2 * PAGE), 0);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 0, PAGE - 40), 0);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, PAGE + 20, 2 * PAGE), 1);
-    translate(&module, PAGE - 40, false);
+    translate(&module, PAGE - 40, RRS_ENTRY_DIRECT);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 0, PAGE), 1);
     CHECK(!is_known(&module, PAGE - 40));
     module_deinit(&module);
@@ -161,14 +162,14 @@ static void pages_that_share_a_slot(void)
     struct module module;
     module_init(&module);
     module.code[8] = module.code[16] = module.code[far] = 0xc3;
-    translate(&module, 8, false);
-    translate(&module, far, false);
-    translate(&module, 16, false);
+    translate(&module, 8, RRS_ENTRY_DIRECT);
+    translate(&module, far, RRS_ENTRY_DIRECT);
+    translate(&module, 16, RRS_ENTRY_DIRECT);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 0, PAGE), 2);
     CHECK(is_known(&module, far) && !is_known(&module, 8) && !is_known(&module, 16));
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, far & -PAGE, far + PAGE), 1);
-    translate(&module, 8, false);
-    translate(&module, far, false);
+    translate(&module, 8, RRS_ENTRY_DIRECT);
+    translate(&module, far, RRS_ENTRY_DIRECT);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 0, CODE_BYTES), 2); /* more pages than slots */
     module_deinit(&module);
 }
@@ -180,14 +181,14 @@ static void nothing_to_fetch(void)
     module_init(&module);
     module.code_bytes = PAGE;
     module.code[PAGE - 1] = 0xb8; /* mov eax, imm32: cut off */
-    struct rrs_block block = translate(&module, PAGE - 1, false);
+    struct rrs_block block = translate(&module, PAGE - 1, RRS_ENTRY_DIRECT);
     CHECK_EQUAL(block.app_bytes, 0);
     CHECK(block.shadow_bytes >= 5);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, PAGE, 2 * PAGE), 0);
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, PAGE - 1, PAGE), 1);
     module.code_bytes = CODE_BYTES;
     module.code[PAGE + 4] = 0xc3;
-    CHECK_EQUAL(translate(&module, PAGE - 1, false).app_bytes, 6);
+    CHECK_EQUAL(translate(&module, PAGE - 1, RRS_ENTRY_DIRECT).app_bytes, 6);
     module_deinit(&module);
 }
 
@@ -200,7 +201,7 @@ static void neighbours_stay(void)
         (struct rrs_translate_options){.block_insns = 1, .trace_insns = 8, .tick_cells = 1};
     memset(module.code, 0x90, 4);
     module.code[4] = 0xc3;
-    translate(&module, 0, false);
+    translate(&module, 0, RRS_ENTRY_DIRECT);
     for (int app = 0; app < 4; app++) {
         struct rrs_block *next = rrs_code_cache_block_at(&module.cache, app + 1);
         CHECK(next != NULL);
@@ -220,7 +221,7 @@ static void full_and_flushed(void)
     for (int app = 0; app < 2000; app += 2)
         module.code[app] = 0xc3;
     for (int app = 0; app < 2000; app += 2)
-        translate(&module, app, false);
+        translate(&module, app, RRS_ENTRY_DIRECT);
     uint32_t used = module.cache.used;
     module.cache.size = used + 100; /* room for three exits, not for a thousand */
     uint32_t dropped = rrs_code_cache_drop(&module.cache, 0, PAGE);

@@ -4,7 +4,7 @@
  * site goes: that is translate/. Functions that leave a 32-bit displacement to be filled in return
  * the place of it (a pointer into the tracer's mapping).
  *
- * While a lookup or a call's push is under way, app registers stand in cells. rrs_lower_* report
+ * While a transfer is under way, app registers stand in cells. rrs_lower_* report
  * such stretches to the PC map through `struct rrs_map_writer`, so that a fault inside one still
  * gives the exact app registers.
  */
@@ -17,15 +17,17 @@
 
 /* The code that every cache begins with; offsets within the cache. */
 struct rrs_prologue {
-    uint32_t exit_common;  /* saves the registers that an exit overwrites, then stops */
-    uint32_t exit_syscall; /* its system call instruction: the next PC tells an exit */
-    uint32_t lookup;       /* second level: rcx = app PC; rcx, rdx in cells */
+    uint32_t exit_common; /* saves the registers that an exit overwrites, then stops */
+    uint32_t exit_stop;   /* behind its system call: the PC of a task that left */
+    uint32_t miss_call;   /* where an entry goes that a call for another app PC came to */
     uint32_t bytes;
 };
 
-/* Exits that every cache has; all others have higher numbers. */
+/* Exits that every cache has; all others have higher numbers. The first three are the runtime's. */
 enum rrs_fixed_exit {
-    RRS_FIXED_EXIT_MISS, /* a lookup found nothing */
+    RRS_FIXED_EXIT_MISS,        /* a jump by table found nothing */
+    RRS_FIXED_EXIT_MISS_RETURN, /* a return found nothing */
+    RRS_FIXED_EXIT_MISS_CALL,   /* a call by table found nothing */
     RRS_FIXED_EXIT_STOP,
     RRS_FIXED_EXIT_ALONE,
     RRS_FIXED_EXITS,
@@ -54,10 +56,34 @@ uint8_t *rrs_lower_jmp(struct rrs_emitter *e);
 uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
 uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 
-/** Pushes the app return address of a direct call. */
-void rrs_lower_call_push(struct rrs_emitter *e, int64_t app_next, struct rrs_map_writer *map);
+/**
+ * A call, whose displacement is to lead to a thunk. It pushes its own end as return address:
+ * rrs_lower_return_entry() comes right behind it, and the thunk begins with
+ * rrs_lower_app_return_address(), which makes `pushed`, that end, the app's. Flags are dead there.
+ */
+uint8_t *rrs_lower_call(struct rrs_emitter *e);
+void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t app_next);
 
-/* What a site is made of that is one with its transfer. */
+/**
+ * An indirect jump. `site` is what cells.site names the transfer by. False, with part of it
+ * written, if its operand is out of reach.
+ */
+bool rrs_lower_indirect_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                             uint32_t site, struct rrs_map_writer *map);
+
+/** An indirect call: what comes in front of rrs_lower_call(), and the end of its thunk. */
+bool rrs_lower_call_operand(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_map_writer *map);
+void rrs_lower_call_by_table(struct rrs_emitter *e);
+
+/** A direct jump to another cache, flags kept. False if the target is out of reach. */
+bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target);
+
+/** A return. */
+void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, uint32_t site,
+                   struct rrs_map_writer *map);
+
+/* What a tick site is made of that is one with its transfer. */
 struct rrs_fused_site {
     uint32_t cell;    /* counts in this one */
     uint32_t exit_id; /* where it leaves shadow code */
@@ -66,22 +92,22 @@ struct rrs_fused_site {
 };
 
 /** A tick site that keeps the flags and the return behind it, which share their handling of rcx. */
-void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
-                           struct rrs_fused_site *site, struct rrs_map_writer *map);
+void rrs_lower_ticking_ret(struct rrs_emitter *e, const struct rrs_insn *insn, uint32_t site,
+                           struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
-/** ret, indirect jmp, indirect call, and a direct call to another cache: ends in a lookup. */
-void rrs_lower_ret(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t lookup,
-                   struct rrs_map_writer *map);
-bool rrs_lower_indirect(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
-                        int64_t lookup, struct rrs_map_writer *map);
-void rrs_lower_far_call(struct rrs_emitter *e, int64_t app_target, int64_t app_next, int64_t lookup,
-                        struct rrs_map_writer *map);
+/**
+ * The same for an indirect jump whose operand is memory near the code, as in procedure linkage
+ * tables: rrs_operand_is_near() says so of what would be emitted here.
+ */
+bool rrs_operand_is_near(const struct rrs_emitter *e, const struct rrs_insn *insn,
+                         int64_t app_next);
+void rrs_lower_ticking_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
+                            uint32_t site, struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
-/** A direct jump to another cache, flags kept. False if the target is out of reach. */
-bool rrs_lower_far_jump(struct rrs_emitter *e, int64_t app_target, int64_t lookup);
-
-/** Where lookups enter a block: takes rcx and rdx back from their cells. */
-void rrs_lower_indirect_entry(struct rrs_emitter *e);
+/** Where jumps, returns and calls by table come in, in front of the block at `app`. */
+void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app);
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call);
+void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app);
 
 /**
  * A system call: untraced if its class says so, else by a traced instruction, with `exit_id` in its
@@ -116,8 +142,11 @@ void rrs_patch_rel32(uint8_t *displacement, int64_t at, int64_t target);
 /** The runtime's code page, 4096 bytes, for a runtime at `runtime`. */
 void rrs_lower_runtime_page(uint8_t *page, uint32_t runtime);
 
-/** Slot in the two lookup levels where the search for `app_pc` begins. */
-uint32_t rrs_lookup_l1_slot(uint64_t app_pc);
-uint32_t rrs_lookup_l2_slot(uint64_t app_pc);
+/** Slot of `app_pc` in the tables of jumps and of returns: the low bits of `app_pc >> shift`. */
+uint32_t rrs_lookup_shift(void);
+uint32_t rrs_lookup_slot(uint64_t app_pc);
+
+/** Slot in the complete table where the search for `key` begins: an app PC, maybe with its bit. */
+uint32_t rrs_lookup_l2_slot(uint64_t key);
 
 #endif

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""gdb commands for time travel. They know nothing but the wire: everything comes from rrsoft-gdbserver by packets."""
+
+_loaded = False
+
+
+def load():
+    """Makes the commands known to gdb, once."""
+    global _loaded
+    if _loaded:
+        return
+    from . import command
+    command.RrsoftPrefix()
+    from . import position, marks, changes, calls, recording, log, session  # noqa: F401
+    session.install()
+    _loaded = True

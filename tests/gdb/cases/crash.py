@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Test what time travel is for: from the crash to the guilty write by `watch` and `reverse-continue`."""
+do("source " + str(COMMANDS))
+connect()
+with Stops() as stops:
+    do("continue")
+equal(stops, ["SIGSEGV"])
+equal((function(), line()), ("report", line_of("crash", "crash.c")))
+equal(value("$_siginfo.si_signo"), 11)
+equal(value("(long)account->name"), 401)
+do("watch -l account->name")
+do("reverse-continue")
+do("delete")
+equal((function(), line(), value("when"), value("amount")), ("deposit", line_of("guilty", "crash.c"), 4, 401))
+equal(gdb.parse_and_eval("account->name").string(), "somebody")
+do("up")
+equal((gdb.selected_frame().name(), value("month")), ("main", 4))
+# The same by one command, and all of the pointer's life.
+do("rrsoft seek end")
+do("rrsoft last account->name")
+equal(function(), "deposit")
+do("rrsoft back")
+equal(function(), "report")
+do("continue")
+do("reverse-continue")

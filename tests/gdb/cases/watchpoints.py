@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Test watchpoints in both directions: written values, structures, conditions, locals, and software ones."""
+import re
+connect()
+do("watch total")
+sums = [3, 9, 18, 30, 45, 63, 84, 804]
+for expected in sums:
+    do("continue")
+    equal(value("total"), expected)
+do("continue")
+equal(function(), "_start")
+for expected in reversed([0, *sums[:-1]]):
+    do("reverse-continue")
+    equal(value("total"), expected, "backwards the write has not happened yet")
+do("reverse-continue")
+equal(function(), "_start")
+do("delete")
+do("watch state if state.name[0] == 'X'")
+do("continue")
+equal((function(), line() >= line_of("corrupt")), ("corrupt", True))
+do("delete")
+do("watch values")
+for _ in range(7):
+    do("reverse-continue")
+equal(value("values[1]"), 0)
+do("delete")
+do("starti")
+do("break triple")
+do("continue")
+do("watch result")
+do(f"disable {gdb.breakpoints()[0].number}")
+do("continue")
+equal(function() in ("triple", "fill"), True)
+do("delete")
+# One that gdb watches itself, by single steps.
+do("starti")
+do("break fill")
+do("continue")
+do("set can-use-hw-watchpoints 0")
+do("watch total")
+assert "hw watchpoint" not in do("info breakpoints")
+do("continue")
+equal(value("total"), 3)
+do("reverse-continue")
+equal(value("total"), 0)
