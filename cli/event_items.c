@@ -140,6 +140,9 @@ static void print_item(const struct rrs_event *event, const struct rrs_item *ite
     case RRS_ITEM_SHOWN:
         printf("shown on descriptor %d\n", item->shown_on);
         return;
+    case RRS_ITEM_COPIED:
+        printf("moved by the kernel, %" PRIu64 " bytes\n", item->write.size);
+        return;
     case RRS_ITEM_TARGET:
         printf("in the memory of task %d:\n", item->target);
         return;

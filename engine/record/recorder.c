@@ -66,6 +66,8 @@ static struct rrs_error *write_place(struct rrs_recorder *recorder, const struct
 {
     rrs_body_clear(&recorder->body);
     rrs_body_put_pc(&recorder->body, task->regs.rip);
+    if (!task->at_safe_point)
+        rrs_body_put_action(&recorder->body, RRS_PREEMPT_ANYWHERE);
     return append(recorder, make_event(recorder, task, RRS_EVENT_PREEMPT), &recorder->body);
 }
 

@@ -270,6 +270,8 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&registers, &regs);
     rrs_task_ready_safely(session, host, &regs);
+    if (!(what.task.flags & CLONE_VM))
+        RRS_TRY(rrs_replay_after_fork(replayer, task));
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
     return set_xstate(task, creator->xstate, creator->xstate_bytes);

@@ -49,6 +49,7 @@ static void put_all(struct rrs_body *body)
     rrs_body_put_runtime(body, 3, 0x555555559000);
     rrs_body_put_shown(body, 2);
     rrs_body_put_target(body, 4194304);
+    rrs_body_put_copied(body, 1ull << 34, &map.blob);
 }
 
 static void check_map(const struct rrs_map_item *map)
@@ -88,6 +89,9 @@ static void check_item(const struct rrs_item *item)
     case RRS_ITEM_BLOB:
         CHECK(item->write.address == 0x2000 && item->write.size == 1ull << 33);
         CHECK(item->write.hash.bytes[0] == 7);
+        break;
+    case RRS_ITEM_COPIED:
+        CHECK(item->write.size == 1ull << 34 && item->write.hash.bytes[1] == 8);
         break;
     case RRS_ITEM_MAP:
         check_map(&item->map);
