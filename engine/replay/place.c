@@ -64,8 +64,6 @@ struct rrs_error *rrs_replay_run_to_place(struct rrs_replayer *replayer,
     if (tick < *now)
         return rrs_replay_diverged(replayer, "it is past by %lu ticks",
                                    (unsigned long)(*now - tick));
-    if (pc + (1ull << 47) >= 1ull << 48) /* no code can be there: whoever goes there faults */
-        return rrs_replay_run(replayer, task, tick - *now + 1);
     if (tick > *now) {
         RRS_TRY(rrs_replay_run(replayer, task, tick - 1 - *now));
         if (replayer->stop.stop_kind != RRS_RUN_TICK || *now != tick - 1)
