@@ -76,6 +76,8 @@ void rrs_map_list_remove(struct rrs_map_list *list, rrs_addr start, rrs_addr end
     size_t from = first_ending_behind(list, start), to = from;
     while (to < list->count && list->entries[to].start < end)
         free(list->entries[to++].path);
+    if (from == to)
+        return; /* there may be no array */
     memmove(&list->entries[from], &list->entries[to], (list->count - to) * sizeof *list->entries);
     list->count -= to - from;
 }
