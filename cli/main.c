@@ -61,8 +61,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux. This version records programs, replays them\n"
-           "to their end, and shows what is in traces.\n"
+           "Time-travel debugger for Linux: records a program once and replays it exactly,\n"
+           "under gdb, forwards and backwards.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)
