@@ -197,7 +197,8 @@ struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
     if (tick < now)
         return rrs_replay_diverged(replayer, "it is past by %lu ticks",
                                    (unsigned long)(now - tick));
-    /* It stops by itself. A budget that is nearly used up costs stops; this one is for divergence. */
+    /* It stops by itself. A budget that is nearly used up costs stops; this one is for divergence.
+     */
     enum { SLACK = 1 << 20 };
     RRS_TRY(rrs_replay_run(replayer, task, tick - now + SLACK));
     if (replayer->stop.stop_kind != expected)

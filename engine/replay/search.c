@@ -112,7 +112,8 @@ static struct rrs_error *find_write(struct search *s, const struct rrs_position 
 {
     struct rrs_timeline *timeline = s->timeline;
     struct rrs_stop ignored;
-    RRS_TRY(rrs_travel_to_tick(timeline, from->event, from->tick, &ignored));
+    RRS_TRY(from->pc == RRS_ANY_PC ? rrs_travel_to_tick(timeline, from->event, from->tick, &ignored)
+                                   : rrs_travel_to(timeline, from, &ignored));
     rrs_watches_look(timeline);
     while (timeline->replayer->next && !at_limit(s) && !s->done &&
            timeline->replayer->session.clock.ticks <= from->tick + 2)
@@ -120,15 +121,17 @@ static struct rrs_error *find_write(struct search *s, const struct rrs_position 
     return NULL;
 }
 
-/* The tick that the clock shows in the middle of a block may be one too high. */
+/*
+ * The tick that the clock shows in the middle of a block may be one too high. Never in front of
+ * where the run began: what was written there has been told of.
+ */
 static struct rrs_position place_of_write(const struct rrs_timeline *timeline,
                                           const struct rrs_position *before)
 {
     uint64_t now = timeline->replayer->session.clock.ticks;
-    struct rrs_position from = {before->event, before->tick, RRS_ANY_PC};
-    if (now > before->tick + 1)
-        from.tick = now - 1;
-    return from;
+    if (now <= before->tick + 1)
+        return *before;
+    return (struct rrs_position){before->event, now - 1, RRS_ANY_PC};
 }
 
 /* The CPU trapped a write: is it one that stops the run? */
@@ -156,6 +159,7 @@ static struct rrs_error *run(struct search *s)
         to = s->limit->tick;
     if (replayer->stopped && replayer->stop.stop_kind == RRS_RUN_TICK && to == before.tick + 1)
         return step(s);
+    rrs_watches_follow_actor(timeline);
     rrs_breaks_enable(timeline, true);
     if (watching && !rrs_watches_arm(timeline, true))
         to = before.tick + 2; /* tick by tick, for want of registers */

@@ -155,6 +155,12 @@ void rrs_watches_look(struct rrs_timeline *timeline)
     }
 }
 
+void rrs_watches_follow_actor(struct rrs_timeline *timeline)
+{
+    if (timeline->watchpoint_count && timeline->watched != space_of_actor(timeline))
+        rrs_watches_look(timeline);
+}
+
 static bool has_changed(const struct rrs_replay_space *space, struct rrs_watchpoint *watch)
 {
     uint8_t small[64], *now = watch->bytes <= sizeof small ? small : malloc(watch->bytes);
@@ -168,10 +174,22 @@ static bool has_changed(const struct rrs_replay_space *space, struct rrs_watchpo
     return changed;
 }
 
+static bool is_alive(const struct rrs_timeline *timeline, const struct rrs_replay_space *space)
+{
+    const struct rrs_replay_task *task = timeline->replayer->tasks;
+    while (task && task->space != space)
+        task = task->next;
+    return task;
+}
+
 const struct rrs_watchpoint *rrs_watches_changed(struct rrs_timeline *timeline)
 {
     const struct rrs_replay_space *space = timeline->watched;
     const struct rrs_watchpoint *first = NULL;
+    if (space && !is_alive(timeline, space)) { /* its memory did not change: it went */
+        rrs_watches_look(timeline);
+        return NULL;
+    }
     for (size_t i = 0; space && i < timeline->watchpoint_count; i++)
         if (has_changed(space, &timeline->watchpoints[i]) && !first)
             first = &timeline->watchpoints[i];

@@ -102,6 +102,9 @@ const struct rrs_breakpoint *rrs_breakpoint_at(const struct rrs_timeline *timeli
 /** Looks at the watched memory as the actor sees it: what it holds now counts as known. */
 void rrs_watches_look(struct rrs_timeline *timeline);
 
+/** The same, if what was looked at last is another task's memory. */
+void rrs_watches_follow_actor(struct rrs_timeline *timeline);
+
 /** The first watchpoint whose bytes are not those known, or NULL. They are known then. */
 const struct rrs_watchpoint *rrs_watches_changed(struct rrs_timeline *timeline);
 

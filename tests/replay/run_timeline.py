@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Test a recorded program's timeline: records it, then visits the recording in every direction.
 
-  run_timeline.py RRSOFT TIMELINE_TEST PLACES PROGRAM [ARGUMENT...]
+  run_timeline.py RRSOFT TIMELINE_TEST "PLACES [no-writes]" PROGRAM [ARGUMENT...]
 
 The seed of the places is printed; $SEED repeats it.
 """
@@ -37,7 +37,7 @@ def main():
         trace = os.path.join(directory, "trace")
         run([rrsoft, "record", "--quiet", "--output", trace, "--"] + program,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        status = run([timeline_test, trace, seed, places])
+        status = run([timeline_test, trace, seed] + places.split())
     if status != 0:
         print(f"FAILED: status {status}, seed {seed}")
     return 0 if status == 0 else 1
