@@ -32,16 +32,21 @@ const char *commands_nearest(const char *name);
 void commands_print_help(void);
 
 int command_check(int argc, char **argv);
+int command_diff(int argc, char **argv);
 int command_du(int argc, char **argv);
+int command_dump(int argc, char **argv);
 int command_events(int argc, char **argv);
+int command_extract(int argc, char **argv);
 int command_gdb(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_ls(int argc, char **argv);
+int command_ps(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_mv(int argc, char **argv);
 int command_rm(int argc, char **argv);
+int command_sources(int argc, char **argv);
 
 #endif

@@ -46,10 +46,10 @@ static void print_call(const struct rrs_event *event, const struct rrs_item *ite
 
 static void print_regs(const struct rrs_item *item)
 {
-    static const char *const names[] = {
-        "r15", "r14", "r13", "r12", "rbp",     "rbx",     "r11", "r10",      "r9",
-        "r8",  "rax", "rcx", "rdx", "rsi",     "rdi",     "",    "rip",      "cs",
-        "eflags", "rsp", "ss",  "fs_base", "gs_base", "ds",  "es",       "fs", "gs"};
+    static const char *const names[] = {"r15",     "r14",     "r13", "r12", "rbp",    "rbx", "r11",
+                                        "r10",     "r9",      "r8",  "rax", "rcx",    "rdx", "rsi",
+                                        "rdi",     "",        "rip", "cs",  "eflags", "rsp", "ss",
+                                        "fs_base", "gs_base", "ds",  "es",  "fs",     "gs"};
     uint64_t values[sizeof names / sizeof names[0]];
     memcpy(values, &item->regs.values, sizeof values);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -139,6 +139,9 @@ static void print_item(const struct rrs_event *event, const struct rrs_item *ite
         return;
     case RRS_ITEM_SHOWN:
         printf("shown on descriptor %d\n", item->shown_on);
+        return;
+    case RRS_ITEM_COPIED:
+        printf("moved by the kernel, %" PRIu64 " bytes\n", item->write.size);
         return;
     case RRS_ITEM_TARGET:
         printf("in the memory of task %d:\n", item->target);

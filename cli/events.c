@@ -7,9 +7,8 @@
 #include "cli/command.h"
 #include "cli/event_items.h"
 #include "cli/json.h"
-#include "cli/options.h"
 #include "cli/output.h"
-#include "cli/suggest.h"
+#include "cli/selection.h"
 #include "cli/text.h"
 #include "cli/trace.h"
 #include "lmdb-store/scope.h"
@@ -23,8 +22,7 @@ enum {
 };
 
 struct request {
-    struct option_number from, to, tick, task;
-    const char *kind;
+    struct selection selection;
     bool data;
     bool items;
     bool json;
@@ -37,55 +35,6 @@ struct printer {
     bool data, items;
     int number_width, tick_width, kind_width;
 };
-
-static struct rrs_error *unknown_kind(const struct rrs_metadata *metadata, const char *text)
-{
-    const char *nearest = NULL;
-    unsigned best_distance = 0;
-    for (size_t i = 0; i < metadata->event_kinds.n_items; i++)
-        if (suggest_is_nearer(text, metadata->event_kinds.items[i], &best_distance))
-            nearest = metadata->event_kinds.items[i];
-    if (nearest)
-        return rrs_error_create(RRS_ERROR_USAGE,
-                                "events: no kind '%s' in this trace; did you mean '%s'?", text,
-                                nearest);
-    return rrs_error_create(RRS_ERROR_USAGE,
-                            "events: no kind '%s' in this trace; see 'rrsoft info'", text);
-}
-
-static struct rrs_error *parse_kind(const struct rrs_metadata *metadata, const char *text,
-                                    uint16_t *event_kind)
-{
-    for (size_t i = 0; i < metadata->event_kinds.n_items && i <= UINT16_MAX; i++) {
-        if (*text && strcmp(metadata->event_kinds.items[i], text) == 0) {
-            *event_kind = i;
-            return NULL;
-        }
-    }
-    uint64_t number;
-    if (!options_parse_number(text, &number) || number > UINT16_MAX)
-        return unknown_kind(metadata, text);
-    *event_kind = number;
-    return NULL;
-}
-
-static struct rrs_error *make_filter(const struct request *request,
-                                     const struct rrs_metadata *metadata,
-                                     struct rrs_event_filter *filter)
-{
-    if (request->task.given) {
-        if (request->task.value > INT32_MAX)
-            return rrs_error_create(RRS_ERROR_USAGE, "events: --task %" PRIu64 " is no task id",
-                                    request->task.value);
-        filter->has_task = true;
-        filter->task = request->task.value;
-    }
-    if (request->kind) {
-        RRS_TRY(parse_kind(metadata, request->kind, &filter->event_kind));
-        filter->has_kind = true;
-    }
-    return NULL;
-}
 
 static int digits(uint64_t value)
 {
@@ -187,28 +136,17 @@ static void print_json_event(const struct printer *printer, const struct rrs_eve
     json_close_object(json);
 }
 
-static struct rrs_error *seek_first(struct rrs_event_cursor *cursor, const struct request *request,
-                                    const struct rrs_event **event)
-{
-    if (!request->tick.given)
-        return rrs_event_cursor_seek_number(cursor, request->from.value, event);
-    RRS_TRY(rrs_event_cursor_seek_tick(cursor, request->tick.value, event));
-    if (*event && (*event)->number < request->from.value)
-        return rrs_event_cursor_seek_number(cursor, request->from.value, event);
-    return NULL;
-}
-
 static struct rrs_error *print_events(struct rrs_event_cursor *cursor,
                                       const struct request *request, const struct printer *printer)
 {
     const struct rrs_event *event;
-    RRS_TRY(seek_first(cursor, request, &event));
-    while (event && event->number <= request->to.value && !output_failed()) {
+    RRS_TRY(selection_first(&request->selection, cursor, &event));
+    while (event && !output_failed()) {
         if (printer->json)
             print_json_event(printer, event);
         else
             print_row(printer, event);
-        RRS_TRY(rrs_event_cursor_next(cursor, &event));
+        RRS_TRY(selection_next(&request->selection, cursor, &event));
     }
     return NULL;
 }
@@ -217,12 +155,11 @@ static struct rrs_error *run(const char *argument, const struct request *request
 {
     _cleanup_trace_ struct opened_trace trace;
     RRS_TRY(trace_open(argument, &trace));
-    struct rrs_event_filter filter = {0};
-    RRS_TRY(make_filter(request, &trace.metadata, &filter));
     struct rrs_event_cursor *cursor;
-    RRS_TRY(rrs_event_cursor_create(trace.log, &filter, &cursor));
+    RRS_TRY(selection_open("events", &request->selection, &trace, &cursor));
     struct json json = {.stream = stdout};
-    struct printer printer = {.json = request->json ? &json : NULL, .data = request->data, .items = request->items};
+    struct printer printer = {
+        .json = request->json ? &json : NULL, .data = request->data, .items = request->items};
     printer_init(&printer, &trace);
     if (request->json)
         json_open_array(&json, NULL);
@@ -237,15 +174,9 @@ static struct rrs_error *run(const char *argument, const struct request *request
 
 int command_events(int argc, char **argv)
 {
-    struct request request = {.to.value = UINT64_MAX};
+    struct request request = {0};
     const struct option_row options[] = {
-        {"from", 0, OPTION_NUMBER, "EVENT", "begin with this event number", &request.from},
-        {"to", 0, OPTION_NUMBER, "EVENT", "end with this event number", &request.to},
-        {"tick", 0, OPTION_NUMBER, "TICK", "begin with the first event at or after a tick",
-         &request.tick},
-        {"task", 0, OPTION_NUMBER, "TASK", "only events of this task", &request.task},
-        {"kind", 0, OPTION_TEXT, "KIND", "only events of this kind (name or number)",
-         &request.kind},
+        SELECTION_OPTIONS(request.selection),
         {"data", 0, OPTION_FLAG, NULL, "print the bytes of each event", &request.data},
         {"items", 0, OPTION_FLAG, NULL, "print what each event says", &request.items},
         {"json", 0, OPTION_FLAG, NULL, "print a JSON array, one event per line", &request.json},
@@ -263,11 +194,8 @@ int command_events(int argc, char **argv)
     int exit_code;
     if (!options_parse(&usage, &argc, argv, &exit_code))
         return exit_code;
-    if (request.from.value > request.to.value) {
-        print_error("events: --from %" PRIu64 " lies after --to %" PRIu64, request.from.value,
-                    request.to.value);
+    if (!selection_check("events", &request.selection))
         return EXIT_USAGE;
-    }
     struct rrs_error *error = run(argc > 0 ? argv[0] : NULL, &request);
     return error ? print_rrs_error(error) : EXIT_OK;
 }

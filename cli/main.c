@@ -21,6 +21,11 @@ static const struct command commands[] = {
     {"ls", "list the traces", command_ls},
     {"info", "show what a trace says about its recording", command_info},
     {"events", "print the events of a trace", command_events},
+    {"dump", "print the events of a trace decoded, as strace does", command_dump},
+    {"ps", "show the processes of a recording", command_ps},
+    {"sources", "list the files that a recorded program mapped", command_sources},
+    {"extract", "write out a file that a recorded program mapped", command_extract},
+    {"diff", "show where two recordings of a program part", command_diff},
     {"check", "read a whole trace and report damage", command_check},
     {"du", "show the disk space that traces use", command_du},
     {"mv", "rename a trace", command_mv},
@@ -56,8 +61,8 @@ void commands_print_help(void)
 {
     printf("Usage: rrsoft COMMAND [OPTION]... [ARGUMENT]...\n"
            "\n"
-           "Time-travel debugger for Linux. This version counts the ticks of programs and\n"
-           "manages traces; it does not record or replay yet.\n"
+           "Time-travel debugger for Linux. This version records programs, replays them\n"
+           "to their end, and shows what is in traces.\n"
            "\n"
            "Commands:\n");
     for (const struct command *command = commands; command->name; command++)

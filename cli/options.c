@@ -51,8 +51,10 @@ static void print_option(const struct option_row *row)
 {
     char left[64];
     int length = snprintf(left, sizeof left, row->letter ? "-%c, " : "    ", row->letter);
-    snprintf(left + length, sizeof left - length, "--%s%s%s", row->name, row->value_name ? " " : "",
-             row->value_name ? row->value_name : "");
+    const char *value = row->value_name ? row->value_name : "";
+    snprintf(left + length, sizeof left - length,
+             row->kind == OPTION_COUNT ? "--%s%s[=%s]" : "--%s%s%s", row->name,
+             row->value_name && row->kind != OPTION_COUNT ? " " : "", value);
     printf("  %-22s  %s\n", left, row->help);
 }
 
@@ -93,6 +95,15 @@ static bool add_to_list(const struct usage *usage, const struct option_row *row,
 
 static bool set_value(const struct usage *usage, const struct option_row *row, const char *value)
 {
+    static const struct {
+        bool (*parse)(const char *text, uint64_t *value);
+        const char *what;
+    } parsers[] = {
+        [OPTION_NUMBER] = {options_parse_number, "a number"},
+        [OPTION_COUNT] = {options_parse_number, "a number"},
+        [OPTION_BYTES] = {options_parse_bytes, "a size (500M, 2G)"},
+        [OPTION_TIME] = {options_parse_time, "a time (90s, 10min)"},
+    };
     if (row->kind == OPTION_TEXT) {
         *(const char **)row->target = value;
         return true;
@@ -100,8 +111,9 @@ static bool set_value(const struct usage *usage, const struct option_row *row, c
     if (row->kind == OPTION_LIST)
         return add_to_list(usage, row, value);
     struct option_number *number = row->target;
-    if (!options_parse_number(value, &number->value)) {
-        print_error("%s: --%s needs a number, not '%s'", usage->command, row->name, value);
+    if (!parsers[row->kind].parse(value, &number->value)) {
+        print_error("%s: --%s needs %s, not '%s'", usage->command, row->name,
+                    parsers[row->kind].what, value);
         return false;
     }
     number->given = true;
@@ -114,6 +126,10 @@ static bool apply(struct parser *parser, const struct option_row *row, const cha
     const struct usage *usage = parser->usage;
     if (row->kind == OPTION_FLAG) {
         *(bool *)row->target = true;
+        return true;
+    }
+    if (row->kind == OPTION_COUNT && !value) {
+        ((struct option_number *)row->target)->given = true;
         return true;
     }
     if (!value && parser->next == parser->argc) {

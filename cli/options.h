@@ -8,12 +8,16 @@
 #define RRS_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum option_kind {
     OPTION_FLAG,   /* target: bool */
     OPTION_TEXT,   /* target: const char *, borrowed from argv */
     OPTION_NUMBER, /* target: struct option_number */
+    OPTION_COUNT,  /* the same, but the value may be left out, and is glued: --name[=N] */
+    OPTION_BYTES,  /* the same of a size: 500M, 2GiB */
+    OPTION_TIME,   /* the same of a time, in ns: 90, 1.5s, 10min */
     OPTION_LIST,   /* target: struct option_list; may be given several times */
 };
 
@@ -59,5 +63,13 @@ bool options_parse(const struct usage *usage, int *argc, char **argv, int *exit_
  * are allowed ("81,234,567"). Returns false if it is none or above 2^64 - 1.
  */
 bool options_parse_number(const char *text, uint64_t *value);
+
+/**
+ * Parses a number, with a fraction or not, and its unit: of a size B, K, M, G, T (powers of 1024;
+ * KB, KiB and so on mean the same), of a time ms, s, min, h. Without a unit they are bytes and
+ * seconds. Returns false if it is none, or above 2^63.
+ */
+bool options_parse_bytes(const char *text, uint64_t *bytes);
+bool options_parse_time(const char *text, uint64_t *ns);
 
 #endif

@@ -4,165 +4,165 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/program.h"
-#include "cli/text.h"
-#include "engine/record/recorder.h"
+#include "cli/recording.h"
 #include "lmdb-store/scope.h"
-#include "lmdb-store/trace_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdlib.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-struct record_options {
+struct request {
     bool quiet, aslr, any_cpu;
-    struct option_number slice;
-    const char *output, *cpu, *directory;
+    struct option_number slice, max_bytes, max_ns, until_failure;
+    struct option_list variables;
+    const char *output, *cpu, *directory, *save_on, *at_limit;
 };
 
-static uint64_t now_ns(clockid_t clock)
+/* --- what the options mean --- */
+
+/* Reads one of two words into whether it is the second. False: a mistake was reported. */
+static bool parse_choice(const char *option, const char *text, const char *const words[2],
+                         bool *second)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    if (!text)
+        return true;
+    *second = strcmp(text, words[1]) == 0;
+    if (*second || strcmp(text, words[0]) == 0)
+        return true;
+    print_error("record: --%s '%s': give %s or %s", option, text, words[0], words[1]);
+    return false;
 }
 
-static size_t count_strings(char *const *strings)
+static bool check_variables(const struct option_list *variables)
 {
-    size_t count = 0;
-    while (strings[count])
-        count++;
-    return count;
-}
-
-static struct rrs_error *describe(struct rrs_metadata *metadata, char *const argv[])
-{
-    extern char **environ;
-    char directory[PATH_MAX];
-    RRS_TRY(rrs_metadata_describe_machine(metadata));
-    RRS_TRY(rrs_metadata_set(&metadata->program, argv[0]));
-    RRS_TRY(rrs_metadata_set(&metadata->working_directory,
-                             getcwd(directory, sizeof directory) ? directory : ""));
-    RRS_TRY(rrs_metadata_set(&metadata->clock, "translated"));
-    RRS_TRY(rrs_string_list_set(&metadata->command_line, (const char *const *)argv,
-                                count_strings(argv)));
-    RRS_TRY(rrs_string_list_set(&metadata->environment, (const char *const *)environ,
-                                count_strings(environ)));
-    RRS_TRY(rrs_recorder_name_kinds(metadata));
-    metadata->start_wall_ns = now_ns(CLOCK_REALTIME);
-    return NULL;
-}
-
-static struct rrs_error *create_trace(const struct record_options *options, char *const argv[],
-                                      char **path, struct rrs_trace_writer **writer)
-{
-    struct rrs_metadata metadata;
-    if (options->output) {
-        RRS_TRY(rrs_trace_dir_create_at(options->output));
-        *path = strdup(options->output);
-        if (!*path)
-            return rrs_error_no_memory();
-    } else {
-        RRS_TRY(rrs_trace_dir_create(NULL, argv[0], path));
+    for (int i = 0; i < variables->n_items; i++) {
+        const char *text = variables->items[i];
+        if (strchr(text, '=') && *text != '=')
+            continue;
+        print_error("record: --env '%s': give NAME=VALUE", text);
+        return false;
     }
-    rrs_metadata_init(&metadata);
-    struct rrs_error *error = describe(&metadata, argv);
-    if (!error)
-        error = rrs_trace_writer_create(*path, &metadata, writer);
-    rrs_metadata_deinit(&metadata);
-    return error;
+    return true;
 }
 
-static struct rrs_trace_end describe_end(const struct rrs_session *session,
-                                         const struct rrs_error *error)
+static bool check_limits(const struct request *request)
 {
-    struct rrs_trace_end end = {.wall_ns = now_ns(CLOCK_REALTIME)};
-    int status = session->root_status;
-    if (error) {
-        end.end_kind = RRS_TRACE_END_FAILED;
-        snprintf(end.detail, sizeof end.detail, "%s", error->message);
-    } else if (WIFSIGNALED(status)) {
-        end.end_kind = RRS_TRACE_END_SIGNALED;
-        end.code = WTERMSIG(status);
-    } else {
-        end.end_kind = RRS_TRACE_END_EXITED;
-        end.code = WEXITSTATUS(status);
+    const struct {
+        const struct option_number *number;
+        const char *name;
+    } limits[] = {{&request->max_bytes, "max-size"}, {&request->max_ns, "max-time"}};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (limits[i].number->given && !limits[i].number->value) {
+            print_error("record: --%s: give more than 0", limits[i].name);
+            return false;
+        }
+    if (request->until_failure.given && request->output) {
+        print_error("record: --until-failure makes several traces; leave --output out");
+        return false;
     }
-    return end;
+    return true;
 }
 
-static void print_summary(const struct rrs_recorder *recorder, const char *path, uint64_t wall_ns)
+static bool make_plan(const struct request *request, struct recording_plan *plan)
 {
-    struct rrs_trace_dir_usage usage = {0};
-    rrs_error_destroy(rrs_trace_dir_measure(path, &usage));
-    fprintf(stderr, "rrsoft: recorded %" PRIu64 " events, %" PRIu64 " ticks, %.1f MB in %.2f s\n",
-            recorder->events, recorder->session->clock.ticks, (double)usage.disk_bytes / 1e6,
-            (double)wall_ns / 1e9);
+    static const char *const saves[] = {"always", "failure"}, *const ends[] = {"go-on", "kill"};
+    *plan = (struct recording_plan){
+        .session =
+            {
+                .slice_ticks =
+                    request->slice.given ? request->slice.value : RRS_SLICE_TICKS_DEFAULT,
+                .keep_aslr = request->aslr,
+                .pin = !request->any_cpu,
+                .trace_all_calls = true,
+                .translate = rrs_translate_defaults,
+            },
+        .output = request->output,
+        .variables = request->variables.items,
+        .n_variables = (size_t)request->variables.n_items,
+        .directory_fd = -1,
+        .max_bytes = request->max_bytes.value,
+        .max_ns = request->max_ns.value,
+        .keep_failed_only = request->until_failure.given,
+        .quiet = request->quiet,
+    };
+    return program_parse_cpu("record", request->cpu, &plan->session.cpu_level) &&
+           program_check_slice("record", plan->session.slice_ticks) &&
+           parse_choice("save-on", request->save_on, saves, &plan->keep_failed_only) &&
+           parse_choice("at-limit", request->at_limit, ends, &plan->kill_at_limit) &&
+           check_variables(&request->variables) && check_limits(request);
 }
 
-/* Only the directory of a program that never began is of no use to anybody. */
-static int give_up(struct rrs_error *error, const char *path, const char *program)
+/* --- running --- */
+
+/* Again and again, until a run fails; a run that could not be recorded is the last as well. */
+static int run_until_failure(const struct recording_plan *plan, uint64_t runs_max)
 {
-    rrs_error_destroy(rrs_trace_dir_remove(path));
-    return program_report_exec_failure(error, program);
+    struct recording_result result = {0};
+    cpu_set_t cpus;
+    bool known = sched_getaffinity(0, sizeof cpus, &cpus) == 0;
+    for (uint64_t run = 1; !runs_max || run <= runs_max; run++) {
+        if (!plan->quiet)
+            fprintf(stderr, "rrsoft: run %" PRIu64 "\n", run);
+        if (known) /* the run before has kept to one */
+            sched_setaffinity(0, sizeof cpus, &cpus);
+        result = recording_run(plan);
+        if (!result.ran || result.failed || result.stopped)
+            return result.exit_code;
+    }
+    if (!plan->quiet)
+        fprintf(stderr, "rrsoft: %" PRIu64 " runs, none failed\n", runs_max);
+    return result.exit_code;
 }
 
-static int run(const struct record_options *options, const struct rrs_session_options *settings,
-               char **argv)
+static int run(const struct request *request, struct recording_plan *plan, char **argv)
 {
-    _cleanup_free_ char *path = NULL;
-    struct rrs_trace_writer *writer = NULL;
-    struct rrs_session session = {0};
-    struct rrs_recorder recorder = {0};
-    struct rrs_error *error = create_trace(options, argv, &path, &writer);
-    if (error)
-        return print_rrs_error(error);
-    if (!options->quiet)
-        fprintf(stderr, "rrsoft: recording to %s\n", path);
-    error = rrs_session_init(&session, settings);
-    session.warn = program_warn;
-    if (!error)
-        error = rrs_recorder_init(&recorder, &session, writer);
-    uint64_t start_ns = now_ns(CLOCK_MONOTONIC);
-    if (!error)
-        error = rrs_session_run(&session, argv);
-    uint64_t wall_ns = now_ns(CLOCK_MONOTONIC) - start_ns;
-    bool started = session.started;
-    struct rrs_trace_end end = describe_end(&session, error);
-    struct rrs_error *unwritten = started ? rrs_trace_writer_finish(writer, &end) : NULL;
-    rrs_trace_writer_destroy(writer);
-    int code = program_exit_code(session.root_status);
-    if (error)
-        code = started ? print_rrs_error(error) : give_up(error, path, argv[0]);
-    if (unwritten)
-        code = print_rrs_error(unwritten);
-    else if (started && !options->quiet)
-        print_summary(&recorder, path, wall_ns);
-    rrs_session_deinit(&session);
-    rrs_recorder_deinit(&recorder);
-    return code;
+    _cleanup_close_ int directory = -1;
+    if (request->directory) {
+        directory = open(request->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) {
+            print_error("record: --chdir '%s': %s", request->directory, strerror(errno));
+            return EXIT_FAILED;
+        }
+    }
+    plan->argv = argv;
+    plan->directory_fd = directory;
+    if (request->until_failure.given)
+        return run_until_failure(plan, request->until_failure.value);
+    return recording_run(plan).exit_code;
 }
 
 int command_record(int argc, char **argv)
 {
-    struct record_options options = {0};
+    struct request request = {0};
     const struct option_row rows[] = {
         {"output", 'o', OPTION_TEXT, "DIR", "make the trace in this new directory",
-         &options.output},
+         &request.output},
+        {"env", 'e', OPTION_LIST, "NAME=VALUE", "set a variable for the program",
+         &request.variables},
+        {"chdir", 0, OPTION_TEXT, "DIR", "start the program in this directory", &request.directory},
+        {"max-size", 0, OPTION_BYTES, "BYTES", "end the recording at this size (500M, 2G)",
+         &request.max_bytes},
+        {"max-time", 0, OPTION_TIME, "TIME", "end the recording after this time (90s, 10min)",
+         &request.max_ns},
+        {"at-limit", 0, OPTION_TEXT, "WHAT",
+         "what the program does when its recording is ended: go-on (default) or kill",
+         &request.at_limit},
+        {"save-on", 0, OPTION_TEXT, "WHEN", "keep the trace: always (default) or on failure",
+         &request.save_on},
+        {"until-failure", 0, OPTION_COUNT, "N",
+         "record again until a run fails, N times at most; keep that trace",
+         &request.until_failure},
         {"slice", 0, OPTION_NUMBER, "TICKS", "let a task run for so many ticks at a time",
-         &options.slice},
+         &request.slice},
         {"cpu", 0, OPTION_TEXT, "LEVEL",
-         "the CPU that the program sees: baseline, x86-64-v2, x86-64-v3 or native", &options.cpu},
-        {"chdir", 0, OPTION_TEXT, "DIR", "start the program in this directory", &options.directory},
-        {"aslr", 0, OPTION_FLAG, NULL, "leave address space randomisation on", &options.aslr},
-        {"any-cpu", 0, OPTION_FLAG, NULL, "do not keep to one CPU", &options.any_cpu},
-        {"quiet", 'q', OPTION_FLAG, NULL, "do not say where the trace is", &options.quiet},
+         "the CPU that the program sees: baseline, x86-64-v2, x86-64-v3 or native", &request.cpu},
+        {"aslr", 0, OPTION_FLAG, NULL, "leave address space randomisation on", &request.aslr},
+        {"any-cpu", 0, OPTION_FLAG, NULL, "do not keep to one CPU", &request.any_cpu},
+        {"quiet", 'q', OPTION_FLAG, NULL, "do not say where the trace is", &request.quiet},
         {0},
     };
     const struct usage usage = {
@@ -177,22 +177,8 @@ int command_record(int argc, char **argv)
         .options = rows,
     };
     int exit_code;
+    struct recording_plan plan;
     if (!options_parse(&usage, &argc, argv, &exit_code))
         return exit_code;
-    struct rrs_session_options settings = {
-        .slice_ticks = options.slice.given ? options.slice.value : RRS_SLICE_TICKS_DEFAULT,
-        .keep_aslr = options.aslr,
-        .pin = !options.any_cpu,
-        .trace_all_calls = true,
-        .translate = rrs_translate_defaults,
-    };
-    if (!program_parse_cpu("record", options.cpu, &settings.cpu_level) ||
-        !program_check_slice("record", settings.slice_ticks))
-        return EXIT_USAGE;
-    if (options.directory && chdir(options.directory) < 0) {
-        print_error("record: --chdir '%s': %s", options.directory, strerror(errno));
-        return EXIT_FAILED;
-    }
-    argv[argc] = NULL; /* the options that stood before are gone from the array */
-    return run(&options, &settings, argv);
+    return make_plan(&request, &plan) ? run(&request, &plan, argv) : EXIT_USAGE;
 }

@@ -50,7 +50,10 @@ static bool fatal_or_delivered(const struct rrs_event *event, siginfo_t *info)
     return true;
 }
 
-/* A task that ends because another one of its process died does so for no reason of its own. */
+/*
+ * A task that ends because another one of its process died does so for no reason of its own; one
+ * that ends behind a signal is worth a stop if gdb was not stopped for the signal itself.
+ */
 static bool wants_signal(server *server, const struct rrs_event *event)
 {
     siginfo_t info;
@@ -59,10 +62,10 @@ static bool wants_signal(server *server, const struct rrs_event *event)
         return false;
     if (event->event_kind == RRS_EVENT_SIGNAL)
         return !server->passes_signal[gdb_signal(info.si_signo)];
-    uint64_t number = event->number;
-    rrs_error_destroy(recording_event(server, number - 1, &before));
-    return !before ||
-           (before->event_kind != RRS_EVENT_TASK_END && before->event_kind != RRS_EVENT_SIGNAL);
+    if (server->event_stop.event == event->number - 1)
+        return false;
+    rrs_error_destroy(recording_event(server, event->number - 1, &before));
+    return !before || before->event_kind != RRS_EVENT_TASK_END;
 }
 
 static int call_number(server *server, const struct rrs_event *event)
@@ -149,6 +152,16 @@ struct rrs_error *event_stops_arrive(server *server)
     struct rrs_stop *stop = &server->stop;
     if (stop->reason != RRS_STOP_EVENT)
         return NULL;
+    bool fatal = false;
+    if (stop->event_kind == RRS_EVENT_TASK_END)
+        RRS_TRY(event_stops_is_fatal(server, stop->event - 1, &fatal));
+    if (fatal) {
+        struct rrs_stop signal = *stop;
+        RRS_TRY(rrs_timeline_seek_event(server->timeline, signal.event - 1, stop));
+        signal.event_kind = RRS_EVENT_SIGNAL;
+        signal.event--;
+        *stop = signal;
+    }
     bool forward = server->direction == RRS_FORWARD;
     bool returned = at->returns && at->event == stop->event;
     if (!returned && forward &&
@@ -207,5 +220,16 @@ struct rrs_error *event_stops_signal(server *server, siginfo_t *info, bool *is_n
         return rrs_timeline_get_siginfo(server->timeline, server->stop.tid, info);
     RRS_TRY(recording_event(server, server->stop.event, &event));
     *is_next = event && fatal_or_delivered(event, info);
+    return NULL;
+}
+
+struct rrs_error *event_stops_is_fatal(server *server, uint64_t number, bool *fatal)
+{
+    const struct rrs_event *event;
+    struct rrs_item item;
+    RRS_TRY(recording_event(server, number, &event));
+    *fatal = event && event->event_kind == RRS_EVENT_SIGNAL &&
+             rrs_item_find(event->data, event->size_bytes, RRS_ITEM_ACTION, &item) &&
+             (item.action & ~(uint32_t)RRS_SIGNAL_RAISED) == RRS_SIGNAL_ENDS;
     return NULL;
 }

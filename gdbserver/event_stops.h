@@ -23,6 +23,9 @@ RRS_MUST_CHECK struct rrs_error *event_stops_arrive(server *server);
 RRS_MUST_CHECK struct rrs_error *event_stops_describe(server *server, struct buffer *fields,
                                                       int *signal);
 
+/** Whether an event is a signal that ends its process. */
+RRS_MUST_CHECK struct rrs_error *event_stops_is_fatal(server *server, uint64_t number, bool *fatal);
+
 /** Gives the signal that gdb was stopped for and that the task gets next, if so. */
 RRS_MUST_CHECK struct rrs_error *event_stops_signal(server *server, siginfo_t *info, bool *is_next);
 

@@ -60,7 +60,11 @@ static struct rrs_error *find_last_event(server *server, uint64_t alive, uint64_
         *(process_is_here(server) ? &alive : &dead) = probe;
         probe = alive + (dead - alive) / 2;
     }
-    *last = alive;
+    /* A process that is killed is of no use between the signal and its end. */
+    bool fatal = false;
+    if (alive > 1)
+        RRS_TRY(event_stops_is_fatal(server, alive - 1, &fatal));
+    *last = alive - fatal;
     return NULL;
 }
 

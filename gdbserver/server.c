@@ -2,7 +2,9 @@
 /* Making a server, and the conversation with one gdb after another. */
 #include "gdbserver/server.h"
 
+#include "engine/events/kinds.h"
 #include "gdbserver/dispatch.h"
+#include "gdbserver/event_stops.h"
 #include "gdbserver/moving.h"
 #include "gdbserver/recording.h"
 
@@ -24,6 +26,23 @@ static struct rrs_error *learn_registers(server *server)
     return NULL;
 }
 
+/* Where the process was killed, gdb is to know by what. */
+static struct rrs_error *begin_at_end(server *server)
+{
+    struct rrs_position here;
+    pid_t tid;
+    bool fatal;
+    RRS_TRY(move_to_end(server));
+    rrs_timeline_position(server->timeline, &here, &tid);
+    RRS_TRY(event_stops_is_fatal(server, here.event, &fatal));
+    if (fatal)
+        server->stop = (struct rrs_stop){.reason = RRS_STOP_EVENT,
+                                         .event_kind = RRS_EVENT_SIGNAL,
+                                         .event = here.event,
+                                         .tid = tid};
+    return NULL;
+}
+
 static struct rrs_error *begin(server *server)
 {
     RRS_TRY(process_choose(server, 0));
@@ -31,7 +50,7 @@ static struct rrs_error *begin(server *server)
     if (server->options.pid)
         RRS_TRY(process_find(server, server->options.pid));
     if (server->options.at_end)
-        RRS_TRY(move_to_end(server));
+        RRS_TRY(begin_at_end(server));
     server->tid = thread_choose(server, server->tid);
     return NULL;
 }

@@ -3,11 +3,18 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
+    [replay]="--auto --no-echo"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
     [ls]="--quiet --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --items --json"
+    [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
+    [ps]="--json"
+    [sources]="--json"
+    [extract]="--output"
+    [diff]="--exact --strings --json"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -26,14 +33,14 @@ _rrsoft_traces()
     fi
 }
 
-# `rrsoft count` takes a program, and behind it the program's own arguments.
+# `rrsoft record` and `rrsoft count` take a program, and behind it the program's own arguments.
 _rrsoft_program_word()
 {
     local at=2
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -41,9 +48,15 @@ _rrsoft_program_word()
     if ((at < COMP_CWORD)); then
         compopt -o default
     elif ((at > COMP_CWORD)); then
-        if [[ $previous == --cpu ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word")
-        fi
+        case $previous in
+        --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
+        --at-limit) mapfile -t COMPREPLY < <(compgen -W "go-on kill" -- "$word") ;;
+        --save-on) mapfile -t COMPREPLY < <(compgen -W "always failure" -- "$word") ;;
+        --output | -o | --chdir)
+            mapfile -t COMPREPLY < <(compgen -d -- "$word")
+            compopt -o filenames
+            ;;
+        esac
     elif [[ $word == -* ]]; then
         return 1
     else
@@ -60,7 +73,7 @@ _rrsoft()
         mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]} --help --version" -- "$word")
         return
     fi
-    if [[ $command == count ]] && _rrsoft_program_word; then
+    if [[ $command == count || $command == record ]] && _rrsoft_program_word; then
         return
     fi
     if [[ $word == -* ]]; then
@@ -68,6 +81,9 @@ _rrsoft()
         return
     fi
     case $command:$previous in
+    diff:--strings | diff:-s) ;;
+    extract:--output | extract:-o) compopt -o default ;;
+    dump:--from | dump:--to | dump:--tick | dump:--task | dump:--kind | dump:--strings | dump:-s) ;;
     events:--from | events:--to | events:--tick | events:--task | events:--kind) ;;
     help:*) mapfile -t COMPREPLY < <(compgen -W "${!_rrsoft_options[*]}" -- "$word") ;;
     ls:*)
@@ -76,7 +92,7 @@ _rrsoft()
         ;;
     gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
-    info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

@@ -185,6 +185,14 @@ void rrs_body_put_shown(struct rrs_body *body, int descriptor)
     put_one(body, RRS_ITEM_SHOWN, (uint64_t)descriptor);
 }
 
+void rrs_body_put_copied(struct rrs_body *body, uint64_t size, const struct rrs_hash *hash)
+{
+    size_t start = begin_short(body, RRS_ITEM_COPIED);
+    put_number(body, size);
+    put_raw(body, hash->bytes, sizeof hash->bytes);
+    end_short(body, start);
+}
+
 void rrs_body_put_target(struct rrs_body *body, pid_t tid)
 {
     put_one(body, RRS_ITEM_TARGET, (uint64_t)tid);
@@ -307,6 +315,11 @@ static bool take_item(struct input *in, struct rrs_item *item)
         break;
     case RRS_ITEM_SHOWN:
         item->shown_on = (int)take_number(in);
+        break;
+    case RRS_ITEM_COPIED:
+        item->write.address = 0;
+        item->write.size = take_number(in);
+        take_raw(in, item->write.hash.bytes, sizeof item->write.hash.bytes);
         break;
     case RRS_ITEM_TARGET:
         item->target = (pid_t)take_number(in);

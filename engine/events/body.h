@@ -31,7 +31,8 @@ enum rrs_item_kind {
     RRS_ITEM_RUNTIME, /* of an exec: index of the runtime's base; the program's break */
     RRS_ITEM_SHOWN,   /* what a call wrote could be seen: on standard output (1) or error (2) */
     RRS_ITEM_TARGET,  /* the memory items behind this one are about another task's memory */
-    RRS_ITEM_LAST = RRS_ITEM_TARGET,
+    RRS_ITEM_COPIED,  /* with SHOWN: the bytes that the kernel moved there, a blob */
+    RRS_ITEM_LAST = RRS_ITEM_COPIED,
 };
 
 enum rrs_signal_action {
@@ -39,6 +40,9 @@ enum rrs_signal_action {
     RRS_SIGNAL_ENDS,        /* it ends the process, or stops it */
     RRS_SIGNAL_RAISED = 16, /* added: the instruction at PC raised it */
 };
+
+/* ACTION of a PREEMPT: the task stands between two tick instructions. */
+enum { RRS_PREEMPT_ANYWHERE = 1 };
 
 /* Where the contents of a mapping come from. */
 enum rrs_map_source {
@@ -81,7 +85,7 @@ struct rrs_item {
             rrs_addr address;
             uint64_t size;
             const uint8_t *bytes; /* WRITE; not aligned */
-            struct rrs_hash hash; /* BLOB */
+            struct rrs_hash hash; /* BLOB, COPIED */
         } write;
         struct rrs_map_item map;
         uint32_t action;
@@ -127,6 +131,7 @@ void rrs_body_put_action(struct rrs_body *body, uint32_t action);
 void rrs_body_put_task(struct rrs_body *body, pid_t tgid, pid_t creator, uint64_t flags);
 void rrs_body_put_status(struct rrs_body *body, int status);
 void rrs_body_put_shown(struct rrs_body *body, int descriptor);
+void rrs_body_put_copied(struct rrs_body *body, uint64_t size, const struct rrs_hash *hash);
 void rrs_body_put_target(struct rrs_body *body, pid_t tid);
 void rrs_body_put_runtime(struct rrs_body *body, uint32_t base_index, rrs_addr brk);
 

@@ -2,8 +2,13 @@
 /* System calls: what they returned, and what they wrote. */
 #include "engine/record/recorder.h"
 
+#include "engine/run/code_calls.h"
+#include "engine/run/pi_futex.h"
 #include "engine/syscalls/outputs.h"
+#include "lmdb-store/blob.h"
+#include "lmdb-store/scope.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +25,10 @@ struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     rrs_recorder_add_call(recorder, task);
+    if (rrs_pi_futex_word(task))
+        RRS_TRY(rrs_recorder_add_memory(recorder, task, rrs_pi_futex_word(task), 4));
+    if (task->call == SYS_exit) /* of a leader that other threads outlive */
+        RRS_TRY(rrs_recorder_add_exit_writes(recorder, task));
     rrs_recorder_hold_back(recorder, task);
     task->begin_recorded = true;
     return NULL;
@@ -80,22 +89,59 @@ static bool is_output(const struct rrs_recorder *recorder, int index, const stru
            st->st_ino == recorder->outputs[index].st_ino;
 }
 
-/* A user who replays wants to see what the program showed, and not what went into files. */
-static void add_shown(struct rrs_recorder *recorder, const struct rrs_task *task)
+/* Which of the tracer's outputs the task's descriptor is: 1, 2, or 0. */
+static int shown_on(const struct rrs_recorder *recorder, const struct rrs_task *task, int fd)
 {
     char path[64];
     struct stat st;
-    if (task->call != SYS_write && task->call != SYS_writev)
-        return;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, (int)task->call_regs.rdi);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, fd);
     if (stat(path, &st) < 0)
-        return;
-    int first = (int)task->call_regs.rdi == STDERR_FILENO; /* both may be one file */
+        return 0;
+    int first = fd == STDERR_FILENO; /* both may be one file */
     for (int i = first; i < first + 2; i++)
-        if (is_output(recorder, i % 2, &st)) {
-            rrs_body_put_shown(&recorder->body, STDOUT_FILENO + i % 2);
-            return;
-        }
+        if (is_output(recorder, i % 2, &st))
+            return STDOUT_FILENO + i % 2;
+    return 0;
+}
+
+/* What the kernel moved from a file, which the program never had in memory. */
+static struct rrs_error *add_copied(struct rrs_recorder *recorder, const struct rrs_task *task,
+                                    int in, rrs_addr position_at, uint64_t bytes)
+{
+    char path[64];
+    struct stat st;
+    struct rrs_hash hash;
+    uint64_t behind = rrs_file_position(task, in);
+    if (position_at)
+        RRS_TRY(rrs_tracee_read_all(task->tid, position_at, &behind, sizeof behind));
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", task->tid, in);
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || behind < bytes)
+        return NULL;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    RRS_TRY(rrs_blob_put_file(recorder->writer, fd, behind - bytes, bytes, &hash, NULL));
+    rrs_body_put_copied(&recorder->body, bytes, &hash);
+    return NULL;
+}
+
+/* A user who replays wants to see what the program showed, and not what went into files. */
+static struct rrs_error *add_shown(struct rrs_recorder *recorder, const struct rrs_task *task,
+                                   uint64_t result)
+{
+    const struct user_regs_struct *r = &task->call_regs;
+    bool plain = task->call == SYS_write || task->call == SYS_writev;
+    bool sendfile = task->call == SYS_sendfile;
+    bool copy = task->call == SYS_copy_file_range || task->call == SYS_splice;
+    int descriptor = copy ? (int)r->rdx : (int)r->rdi;
+    int output = plain || sendfile || copy ? shown_on(recorder, task, descriptor) : 0;
+    if (!output)
+        return NULL;
+    rrs_body_put_shown(&recorder->body, output);
+    if (plain)
+        return NULL;
+    return sendfile ? add_copied(recorder, task, (int)r->rsi, r->rdx, result)
+                    : add_copied(recorder, task, (int)r->rdi, r->rsi, result);
 }
 
 static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_task *task,
@@ -110,7 +156,7 @@ static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_t
     expected.orig_rax = after->orig_rax;
     rrs_body_put_regs(&recorder->body, after, &expected);
     if (result > 0)
-        add_shown(recorder, task);
+        RRS_TRY(add_shown(recorder, task, (uint64_t)result));
     if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
         return rrs_recorder_add_mapping(recorder, task, after->rax);
     RRS_TRY(rrs_recorder_add_outputs(recorder, task, result));

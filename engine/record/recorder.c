@@ -7,7 +7,6 @@
 #include "lmdb-store/event_log_writer.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +23,8 @@ static uint64_t wall_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static struct rrs_event make_event(const struct rrs_recorder *recorder,
-                                   const struct rrs_task *task, enum rrs_event_kind kind)
+static struct rrs_event make_event(const struct rrs_recorder *recorder, const struct rrs_task *task,
+                                   enum rrs_event_kind kind)
 {
     return (struct rrs_event){
         .tick = recorder->session->clock.ticks,
@@ -41,6 +40,8 @@ static struct rrs_error *append(struct rrs_recorder *recorder, struct rrs_event 
     event.size_bytes = (uint32_t)body->size;
     event.data = body->bytes;
     recorder->events++;
+    recorder->last_task = event.task;
+    recorder->last_tick = event.tick;
     return rrs_event_log_append(recorder->writer, &event);
 }
 
@@ -61,11 +62,30 @@ static struct rrs_error *write_opened(struct rrs_recorder *recorder)
     return append(recorder, recorder->opened_event, &recorder->opened_body);
 }
 
+static struct rrs_error *write_place(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    rrs_body_clear(&recorder->body);
+    rrs_body_put_pc(&recorder->body, task->regs.rip);
+    if (!task->at_safe_point)
+        rrs_body_put_action(&recorder->body, RRS_PREEMPT_ANYWHERE);
+    return append(recorder, make_event(recorder, task, RRS_EVENT_PREEMPT), &recorder->body);
+}
+
+/* What befalls `task` comes behind all that another one has done by now, the last runner. */
+static struct rrs_error *write_progress(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    const struct rrs_session *session = recorder->session;
+    const struct rrs_task *ran = session->last_runner;
+    bool known = !ran || ran == task || ran->state != RRS_TASK_READY ||
+                 (recorder->last_task == ran->tid && recorder->last_tick == session->clock.ticks);
+    return known ? NULL : write_place(recorder, ran);
+}
+
 struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct rrs_task *task,
                                      rrs_addr pc)
 {
-    (void)task;
     RRS_TRY(write_opened(recorder));
+    RRS_TRY(write_progress(recorder, task));
     rrs_body_clear(&recorder->body);
     rrs_body_put_pc(&recorder->body, pc);
     return NULL;
@@ -131,6 +151,7 @@ static struct rrs_error *record_exec(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
     task->clear_child_tid = task->robust_list = 0;
+    task->begin_recorded = false; /* another thread may have loaded the program for it */
     RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
     rrs_body_put_task(&recorder->body, task->process->tgid, task->process->parent, 0);
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
@@ -173,6 +194,8 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
     rrs_body_put_bytes(&recorder->body, RRS_ITEM_SIGINFO, info, sizeof *info);
     rrs_body_put_action(&recorder->body, (uint32_t)(caught ? RRS_SIGNAL_HANDLED : RRS_SIGNAL_ENDS) |
                                              (raised ? RRS_SIGNAL_RAISED : 0));
+    if (!caught)
+        RRS_TRY(rrs_recorder_note_words(recorder, task->process));
     if (task->begin_recorded) { /* it cut a call short */
         task->begin_recorded = false;
         RRS_TRY(rrs_recorder_add_outputs(recorder, task, -EINTR));
@@ -188,8 +211,8 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
 static struct rrs_error *record_preempt(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
-    RRS_TRY(rrs_recorder_begin(recorder, task, task->regs.rip));
-    return rrs_recorder_end(recorder, task, RRS_EVENT_PREEMPT);
+    RRS_TRY(write_opened(recorder));
+    return write_place(recorder, task);
 }
 
 static struct rrs_error *clone_arguments(const struct rrs_task *creator, struct clone_args *args)
@@ -222,54 +245,17 @@ static struct rrs_error *record_task_begins(void *context, struct rrs_task *crea
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_NEW);
 }
 
-/* --- the end of a task: what the kernel still writes --- */
-
-static struct rrs_task *sharer(const struct rrs_recorder *recorder, const struct rrs_task *task)
-{
-    struct rrs_task *other = recorder->session->tasks;
-    while (other && (other == task || other->dead || other->space != task->space))
-        other = other->next;
-    return other;
-}
-
-/* Linux v6.1 kernel/futex/core.c exit_robust_list() */
-static struct rrs_error *add_robust_futexes(struct rrs_recorder *recorder,
-                                            const struct rrs_task *task,
-                                            const struct rrs_task *other)
-{
-    enum { MOST = 2048 }; /* ROBUST_LIST_LIMIT */
-    struct robust_list_head head;
-    rrs_addr list = task->robust_list;
-    if (!list || rrs_tracee_read(other->tid, list, &head, sizeof head) != sizeof head)
-        return NULL;
-    rrs_addr entry = (rrs_addr)(uintptr_t)head.list.next & ~1ull;
-    for (int i = 0; i < MOST && entry && entry != list; i++) {
-        RRS_TRY(rrs_recorder_add_memory(recorder, other, entry + (uint64_t)head.futex_offset, 4));
-        uint64_t next;
-        if (rrs_tracee_read(other->tid, entry, &next, sizeof next) != sizeof next)
-            return NULL;
-        entry = next & ~1ull;
-    }
-    rrs_addr pending = (rrs_addr)(uintptr_t)head.list_op_pending & ~1ull;
-    if (pending)
-        return rrs_recorder_add_memory(recorder, other, pending + (uint64_t)head.futex_offset, 4);
-    return NULL;
-}
+/* --- the end of a task --- */
 
 static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, int status)
 {
     struct rrs_recorder *recorder = context;
-    const struct rrs_task *other = sharer(recorder, task);
     bool in_call = task->in_call && !task->begin_recorded; /* it ended by this call */
     RRS_TRY(rrs_recorder_begin(recorder, task, in_call ? task->call_pc : 0));
     rrs_body_put_status(&recorder->body, status);
     if (in_call)
         rrs_recorder_add_call(recorder, task);
-    if (other) {
-        RRS_TRY(add_robust_futexes(recorder, task, other));
-        if (task->clear_child_tid)
-            RRS_TRY(rrs_recorder_add_memory(recorder, other, task->clear_child_tid, 4));
-    }
+    RRS_TRY(rrs_recorder_add_exit_writes(recorder, task));
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_END);
 }
 
@@ -282,7 +268,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
         .session = session,
         .writer = writer,
         .next_identity = 1,
-        .observer =
+        .inner =
             {
                 .context = recorder,
                 .exec = record_exec,
@@ -292,12 +278,14 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
                 .signal = record_signal,
                 .preempt = record_preempt,
                 .task_begins = record_task_begins,
+                .call_may_end = rrs_record_call_may_end,
                 .task_ends = record_task_ends,
             },
     };
     for (int i = 0; i < 2; i++)
         recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;
 }
@@ -305,6 +293,8 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
 void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
+    free(recorder->words);
+    rrs_error_destroy(recorder->failure);
     rrs_body_deinit(&recorder->body);
     rrs_body_deinit(&recorder->opened_body);
 }

@@ -17,8 +17,18 @@
 
 struct rrs_recorded_files;
 
+/* A robust futex that a task holds which is about to end. */
+struct rrs_held_word {
+    pid_t tid;
+    rrs_addr address;
+    uint32_t value;
+};
+
 struct rrs_recorder {
-    struct rrs_observer observer;
+    struct rrs_observer observer; /* what the session is given: guard.c */
+    struct rrs_observer inner;    /* what records */
+    struct rrs_error *failure;    /* the trace cannot be written any more; or NULL */
+    bool stopped;                 /* nothing is recorded any more */
     struct rrs_session *session;
     struct rrs_trace_writer *writer;
     struct rrs_recorded_files *files;
@@ -26,10 +36,14 @@ struct rrs_recorder {
     struct rrs_task *opened; /* whose call's beginning is held back */
     struct rrs_event opened_event;
     struct rrs_body opened_body;
-    uint64_t next_identity; /* of shared mappings */
-    struct stat outputs[2]; /* the tracer's standard output and error: */
-    bool output_open[2];    /*   those that there are */
+    uint64_t next_identity;      /* of shared mappings */
+    struct stat outputs[2];      /* the tracer's standard output and error: */
+    bool output_open[2];         /*   those that there are */
+    struct rrs_held_word *words; /* the latest for each task */
+    size_t word_count, word_room;
     uint64_t events;
+    pid_t last_task; /* of the last event, and its tick */
+    uint64_t last_tick;
 };
 
 /** Makes `session` record into `writer` (borrowed). To be called before the session runs. */
@@ -38,10 +52,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder
                                                    struct rrs_trace_writer *writer);
 void rrs_recorder_deinit(struct rrs_recorder *recorder);
 
+/**
+ * Records nothing more: what is held back is written, and the session goes on unobserved. Error:
+ * what made writing fail.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_stop(struct rrs_recorder *recorder);
+
 /** The names of the kinds of events, for the trace's metadata. Error: NO_MEMORY. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_name_kinds(struct rrs_metadata *metadata);
 
 /* --- between the files of record/ --- */
+
+/** Makes `observer` of `inner`. */
+void rrs_recorder_guard(struct rrs_recorder *recorder);
 
 /** Begins an event of `task`, with its PC; what is held back is written first. */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder,
@@ -72,6 +95,14 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_mapping(struct rrs_recorder *r
                                                           const struct rrs_task *task,
                                                           rrs_addr start);
 
+/** Adds what the kernel has written when the task ended, and another task still shows. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_exit_writes(struct rrs_recorder *recorder,
+                                                              const struct rrs_task *task);
+
+/** Notes the robust futexes of a process (NULL: of all) that may end now, with its memory. */
+RRS_MUST_CHECK struct rrs_error *rrs_recorder_note_words(struct rrs_recorder *recorder,
+                                                         const struct rrs_process *process);
+
 /** Adds the task's call, as it was made. */
 void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task *task);
 
@@ -84,7 +115,8 @@ RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *r
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_add_written(struct rrs_recorder *recorder,
                                                           struct rrs_task *task, int64_t result);
 
-/* The observer's functions about calls: calls.c. */
+/* The observer's functions about calls: calls.c, ends.c. */
+struct rrs_error *rrs_record_call_may_end(void *context, struct rrs_task *task);
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task);
 struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
                                        const struct user_regs_struct *after);

@@ -254,7 +254,8 @@ struct rrs_error *rrs_replay_load(struct rrs_replayer *replayer, struct rrs_repl
     return NULL;
 }
 
-/* The kernel forces writes into private memory only; what is shared is written where it comes from. */
+/* The kernel forces writes into private memory only; what is shared is written where it comes from.
+ */
 static size_t write_shared(struct rrs_replayer *replayer, const struct rrs_replay_task *task,
                            rrs_addr address, const uint8_t *bytes, uint64_t size)
 {
@@ -286,8 +287,8 @@ struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer, struct rrs_repl
                                   &any));
     ssize_t written = pwrite(task->space->memory_fd, bytes, size, (off_t)address);
     size_t count = written > 0 ? (size_t)written : 0;
-    count += write_shared(replayer, task, address + count, (const uint8_t *)bytes + count,
-                          size - count);
+    count +=
+        write_shared(replayer, task, address + count, (const uint8_t *)bytes + count, size - count);
     if (count == size)
         return rrs_space_has_code(space, address, address + size)
                    ? rrs_space_code_written(&replayer->session, space, address, address + size)

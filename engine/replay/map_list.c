@@ -76,6 +76,8 @@ void rrs_map_list_remove(struct rrs_map_list *list, rrs_addr start, rrs_addr end
     size_t from = first_ending_behind(list, start), to = from;
     while (to < list->count && list->entries[to].start < end)
         free(list->entries[to++].path);
+    if (from == to)
+        return; /* there may be no array */
     memmove(&list->entries[from], &list->entries[to], (list->count - to) * sizeof *list->entries);
     list->count -= to - from;
 }
@@ -95,6 +97,16 @@ void rrs_map_list_protect(struct rrs_map_list *list, rrs_addr start, rrs_addr en
     for (size_t i = first_ending_behind(list, start);
          i < list->count && list->entries[i].start < end; i++)
         list->entries[i].prot = prot;
+}
+
+void rrs_map_list_set_on_fork(struct rrs_map_list *list, rrs_addr start, rrs_addr end,
+                              enum rrs_on_fork on_fork)
+{
+    cut(list, start);
+    cut(list, end);
+    for (size_t i = first_ending_behind(list, start);
+         i < list->count && list->entries[i].start < end; i++)
+        list->entries[i].on_fork = on_fork;
 }
 
 void rrs_map_list_move(struct rrs_map_list *list, rrs_addr from, uint64_t from_bytes, rrs_addr to,

@@ -175,8 +175,42 @@ static struct rrs_error *call_brk(const struct mapping_call *c)
     return rrs_replay_map(c->replayer, c->task, &map);
 }
 
+/* The hosts are forked for other reasons, too: theirs are not told. */
+static void note_on_fork(const struct mapping_call *c)
+{
+    enum rrs_on_fork on_fork = c->args[2] == MADV_DONTFORK     ? RRS_ON_FORK_OMIT
+                               : c->args[2] == MADV_WIPEONFORK ? RRS_ON_FORK_WIPE
+                                                               : RRS_ON_FORK_COPY;
+    rrs_map_list_set_on_fork(&c->task->space->maps, c->args[0], c->args[0] + page_up(c->args[1]),
+                             on_fork);
+}
+
+struct rrs_error *rrs_replay_after_fork(struct rrs_replayer *replayer,
+                                        struct rrs_replay_task *child)
+{
+    struct rrs_map_list *maps = &child->space->maps;
+    for (size_t i = 0; i < maps->count;) {
+        const struct rrs_map_entry entry = maps->entries[i];
+        if (entry.on_fork == RRS_ON_FORK_WIPE)
+            RRS_TRY(inject(replayer, child, "wiping memory", SYS_madvise,
+                           RRS_ARGUMENTS(entry.start, entry.end - entry.start, MADV_DONTNEED)));
+        if (entry.on_fork != RRS_ON_FORK_OMIT) {
+            i++;
+            continue;
+        }
+        rrs_map_list_remove(maps, entry.start, entry.end);
+        RRS_TRY(inject(replayer, child, "leaving memory out", SYS_munmap,
+                       RRS_ARGUMENTS(entry.start, entry.end - entry.start)));
+        RRS_TRY(rrs_space_set_code(&replayer->session, child->task, entry.start, entry.end, NULL));
+    }
+    return NULL;
+}
+
 static struct rrs_error *call_madvise(const struct mapping_call *c)
 {
+    if (c->args[2] == MADV_DONTFORK || c->args[2] == MADV_DOFORK || c->args[2] == MADV_WIPEONFORK ||
+        c->args[2] == MADV_KEEPONFORK)
+        note_on_fork(c);
     uint64_t advice = c->args[2] == MADV_FREE ? MADV_DONTNEED : c->args[2];
     struct rrs_task *task = c->task->task;
     if (advice != MADV_DONTNEED && advice != MADV_REMOVE)

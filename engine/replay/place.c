@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Places between two tick instructions, which a tick alone does not name: where a signal was raised.
- * That it is raised again is not relied on: the kernel may have refused what it now gives (a stack
- * that grows further, a page behind the end of a file).
+ * Places between two tick instructions, which a tick alone does not name: where a signal was
+ * raised. That it is raised again is not relied on: the kernel may have refused what it now gives
+ * (a stack that grows further, a page behind the end of a file).
  */
 #include "engine/replay/step.h"
 #include "engine/run/address_space.h"
@@ -119,8 +119,7 @@ struct rrs_error *rrs_replay_reach_raised(struct rrs_replayer *replayer,
     size_t break_count = session->break_count;
     session->breaks = NULL;
     session->break_count = 0;
-    struct rrs_error *error =
-        rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc);
+    struct rrs_error *error = rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc);
     /* A repeated instruction has done a part of its work: only the CPU knows how much. */
     if (!error && replayer->stop.stop_kind == RRS_RUN_BREAK && repeats(replayer, task))
         error = rrs_replay_run(replayer, task, 0);

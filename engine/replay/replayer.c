@@ -4,6 +4,7 @@
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "engine/syscalls/table.h"
+#include "lmdb-store/blob.h"
 #include "lmdb-store/scope.h"
 
 #include <errno.h>
@@ -66,8 +67,8 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
         if (args[i] != call->call.args[i])
             return rrs_replay_diverged(
                 replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
-                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i], (unsigned long)args[i],
-                (unsigned long)task->task->call_pc);
+                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i],
+                (unsigned long)args[i], (unsigned long)task->task->call_pc);
     return NULL;
 }
 
@@ -118,15 +119,34 @@ static void echo(const struct rrs_replay_task *task, const struct rrs_item *call
     }
 }
 
+static struct rrs_error *echo_copied(const struct rrs_replayer *replayer,
+                                     const struct rrs_item *copied, int fd)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
+    if (!bytes)
+        return rrs_error_no_memory();
+    for (uint64_t done = 0; done < copied->write.size;) {
+        uint64_t left = copied->write.size - done, piece = left < PIECE ? left : PIECE;
+        RRS_TRY(rrs_blob_read(replayer->reader, &copied->write.hash, done, bytes, piece));
+        if ((fd != 1 && fd != 2) || write(fd, bytes, piece) < 0)
+            return NULL;
+        done += piece;
+    }
+    return NULL;
+}
+
 static struct rrs_error *finish_call(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                      const struct rrs_item *call)
 {
-    struct rrs_item result, changed, shown;
+    struct rrs_item result, changed, shown, copied;
     struct rrs_task *host = task->task;
     if (!find(replayer, RRS_ITEM_RESULT, &result))
         return missing(replayer, "result");
     if (replayer->echo && find(replayer, RRS_ITEM_SHOWN, &shown))
         echo(task, call, result.result, shown.shown_on);
+    if (replayer->echo && find(replayer, RRS_ITEM_COPIED, &copied))
+        RRS_TRY(echo_copied(replayer, &copied, shown.shown_on));
     struct user_regs_struct regs = rrs_expected_after_call(&host->call_regs, result.result);
     if (find(replayer, RRS_ITEM_REGS, &changed))
         rrs_item_apply_regs(&changed, &regs);
@@ -157,7 +177,7 @@ static struct rrs_error *do_call_enter(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     RRS_TRY(begin_call(replayer, task, &call));
     task->in_call = true;
-    return NULL;
+    return rrs_replay_apply_writes(replayer, task);
 }
 
 static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)
@@ -167,6 +187,9 @@ static struct rrs_error *do_call_exit(struct rrs_replayer *replayer)
     RRS_TRY(the_task(replayer, &task));
     if (!task->in_call)
         return rrs_replay_diverged(replayer, "task %d is in no system call", task->tid);
+    if (replayer->next->tick != replayer->session.clock.ticks)
+        return rrs_replay_diverged(replayer, "it is tick %lu when the call returns",
+                                   (unsigned long)replayer->session.clock.ticks);
     RRS_TRY(begin_call(replayer, task, &call));
     return finish_call(replayer, task, &call);
 }
@@ -287,8 +310,18 @@ static struct rrs_error *do_signal(struct rrs_replayer *replayer)
 static struct rrs_error *do_preempt(struct rrs_replayer *replayer)
 {
     struct rrs_replay_task *task;
+    struct rrs_item action, pc;
     RRS_TRY(the_task(replayer, &task));
-    return reach_place(replayer, task);
+    bool anywhere = find(replayer, RRS_ITEM_ACTION, &action) &&
+                    action.action == RRS_PREEMPT_ANYWHERE && find(replayer, RRS_ITEM_PC, &pc);
+    bool there = anywhere && replayer->next->tick == replayer->session.clock.ticks &&
+                 pc.pc == task->task->regs.rip;
+    if (!anywhere || there || task->in_call)
+        return reach_place(replayer, task);
+    RRS_TRY(rrs_replay_run_to_place(replayer, task, replayer->next->tick, pc.pc));
+    task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
+    task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;
+    return check_pc(replayer, task);
 }
 
 static struct rrs_error *do_event(struct rrs_replayer *replayer)

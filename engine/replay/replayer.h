@@ -137,6 +137,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer,
 RRS_MUST_CHECK struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer,
                                                 struct rrs_replay_task *task,
                                                 const struct rrs_map_item *map);
+/** Does to a fork's child what the program asked for by madvise. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_after_fork(struct rrs_replayer *replayer,
+                                                       struct rrs_replay_task *child);
 /** The effect on memory of a finished call other than what it wrote; `item`s of `event` help. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_mapping_call(struct rrs_replayer *replayer,
                                                          struct rrs_replay_task *task, int number,

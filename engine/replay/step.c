@@ -38,7 +38,8 @@ static bool end_is_due(const struct rrs_replayer *replayer, const struct rrs_rep
     if (task != replayer->current || task->ends)
         return true;
     return stands_at_call(replayer, task) ||
-           (replayer->stopped && replayer->stop.stop_kind == RRS_RUN_TICK);
+           (replayer->stopped && (replayer->stop.stop_kind == RRS_RUN_TICK ||
+                                  replayer->stop.stop_kind == RRS_RUN_RAISED));
 }
 
 bool rrs_replay_event_is_due(const struct rrs_replayer *replayer)
@@ -211,18 +212,26 @@ struct rrs_error *rrs_replay_step_any(struct rrs_replayer *replayer)
 
 /* --- many --- */
 
+/* Whether the event's tick alone does not say where it happens, but its PC does. */
+static bool is_between_ticks(const struct rrs_event *event, rrs_addr *pc)
+{
+    struct rrs_item action, place;
+    if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_ACTION, &action) ||
+        !rrs_item_find(event->data, event->size_bytes, RRS_ITEM_PC, &place))
+        return false;
+    *pc = place.pc;
+    return event->event_kind == RRS_EVENT_PREEMPT ? action.action == RRS_PREEMPT_ANYWHERE
+                                                  : action.action & RRS_SIGNAL_RAISED;
+}
+
 struct rrs_error *rrs_replay_run_towards_event(struct rrs_replayer *replayer, uint64_t tick)
 {
     const struct rrs_event *event = replayer->next;
     struct rrs_replay_task *task = rrs_replay_actor(replayer);
-    struct rrs_item action, pc;
+    rrs_addr pc;
     uint64_t now = replayer->session.clock.ticks, to = event->tick < tick ? event->tick : tick;
-    bool raised = event->event_kind == RRS_EVENT_SIGNAL && event->tick <= tick &&
-                  rrs_item_find(event->data, event->size_bytes, RRS_ITEM_ACTION, &action) &&
-                  action.action & RRS_SIGNAL_RAISED &&
-                  rrs_item_find(event->data, event->size_bytes, RRS_ITEM_PC, &pc);
-    if (raised)
-        return rrs_replay_run_to_place(replayer, task, event->tick, pc.pc);
+    if (event->tick <= tick && is_between_ticks(event, &pc))
+        return rrs_replay_run_to_place(replayer, task, event->tick, pc);
     RRS_TRY(rrs_replay_run(replayer, task, to - now));
     task->at_call = replayer->stop.stop_kind == RRS_RUN_CALL;
     task->at_insn = replayer->stop.stop_kind == RRS_RUN_INSN;

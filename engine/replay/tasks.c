@@ -270,6 +270,8 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&registers, &regs);
     rrs_task_ready_safely(session, host, &regs);
+    if (!(what.task.flags & CLONE_VM))
+        RRS_TRY(rrs_replay_after_fork(replayer, task));
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
     return set_xstate(task, creator->xstate, creator->xstate_bytes);
@@ -299,7 +301,7 @@ static struct rrs_error *reach_end(struct rrs_replayer *replayer, struct rrs_rep
         return NULL;
     if (rrs_item_find(event->data, event->size_bytes, RRS_ITEM_CALL, &call))
         return rrs_replay_reach_call(replayer, task);
-    if (replayer->current != task || event->tick <= replayer->session.clock.ticks)
+    if (event->tick <= replayer->session.clock.ticks)
         return NULL;
     return rrs_replay_run(replayer, task, event->tick - replayer->session.clock.ticks);
 }
@@ -313,8 +315,7 @@ struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer)
         return rrs_replay_diverged(replayer, "task %d does not exist", event->task);
     RRS_TRY(reach_end(replayer, task));
     struct rrs_replay_task *other = sharer(replayer, task);
-    if (other)
-        RRS_TRY(rrs_replay_apply_writes(replayer, other));
+    RRS_TRY(rrs_replay_apply_writes(replayer, other ? other : task)); /* it may share memory */
     RRS_TRY(find_item(event, RRS_ITEM_STATUS, &status));
     if (task->tid == replayer->root)
         replayer->exit_status = status.status;

@@ -4,6 +4,7 @@
 
 #include "engine/run/code_calls.h"
 #include "engine/run/cut_calls.h"
+#include "engine/run/pi_futex.h"
 #include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
@@ -431,6 +432,22 @@ static bool is_alone_affair(int number)
     }
 }
 
+/* None sleeps, and who is killed by one shall not be running. */
+static bool sends_signal(int number)
+{
+    switch (number) {
+    case SYS_kill:
+    case SYS_tkill:
+    case SYS_tgkill:
+    case SYS_rt_sigqueueinfo:
+    case SYS_rt_tgsigqueueinfo:
+    case SYS_pidfd_send_signal:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What the kernel does with such pages, and when, is its secret: it is told to drop them now. */
 static struct rrs_error *make_definite(struct call *call)
 {
@@ -448,6 +465,21 @@ static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_tas
     RRS_TRY(rrs_task_wait(task, &status));
     assert(status >> 8 == RRS_STATUS_SYSCALL_STOP && "a call that cannot sleep was interrupted");
     return rrs_handle_call_exit(session, task);
+}
+
+/* The call goes on while others run; an observer learns of it before they do. */
+static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_task *task)
+{
+    const struct rrs_observer *observer = session->observer;
+    if (is_alone_affair(task->call))
+        return rrs_session_finish_call(session, task);
+    if (!rrs_pi_futex_word(task)) {
+        RRS_TRY(observer->call_begins(observer->context, task));
+        return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
+    }
+    RRS_TRY(rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0));
+    rrs_pi_futex_await_sleep(session, task);
+    return observer->call_begins(observer->context, task);
 }
 
 struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *task,
@@ -494,17 +526,18 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
-    bool is_short = row->class == CLASS_NEVER || row->class == CLASS_PASS;
+    bool ends = task->call == SYS_exit || task->call == SYS_exit_group || sends_signal(task->call);
+    if (session->observer && ends)
+        RRS_TRY(session->observer->call_may_end(session->observer->context, task));
+    bool is_short =
+        row->class == CLASS_NEVER || row->class == CLASS_PASS || sends_signal(task->call);
     if (row->class == CLASS_HOOK || (session->observer && is_short))
         return finish_hook(session, task);
     task->state = RRS_TASK_IN_SYSCALL;
     if (session->runner == task)
         session->runner = NULL;
-    if (session->observer && !again) {
-        if (is_alone_affair(task->call))
-            return rrs_session_finish_call(session, task);
-        RRS_TRY(session->observer->call_begins(session->observer->context, task));
-    }
+    if (session->observer && !again)
+        return begin_observed(session, task);
     return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
 }
 

@@ -184,7 +184,7 @@ static struct rrs_error *note_write(struct rrs_session *session, pid_t process, 
     return rrs_space_code_written(session, target->space, start, start + bytes);
 }
 
-static uint64_t file_position(const struct rrs_task *task, int fd)
+uint64_t rrs_file_position(const struct rrs_task *task, int fd)
 {
     char path[64];
     unsigned long position = 0;
@@ -199,7 +199,7 @@ uint64_t rrs_written_file_offset(const struct rrs_task *task, uint64_t bytes)
     bool positioned = task->call != SYS_write && task->call != SYS_writev;
     if (task->call == SYS_pwritev2 && asked->r10 == (uint64_t)-1)
         positioned = false;
-    return positioned ? asked->r10 : file_position(task, (int)asked->rdi) - bytes;
+    return positioned ? asked->r10 : rrs_file_position(task, (int)asked->rdi) - bytes;
 }
 
 static struct rrs_error *memory_file_written(struct rrs_session *session, struct rrs_task *task,

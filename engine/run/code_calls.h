@@ -31,6 +31,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_other_memory_written(struct rrs_session *se
                                                           rrs_other_memory_visitor *visit,
                                                           void *context);
 
+/** The position of the task's descriptor; 0 if it has none. */
+uint64_t rrs_file_position(const struct rrs_task *task, int fd);
+
 /** Where in its file the task's write, of whatever kind, has written these `bytes`. */
 uint64_t rrs_written_file_offset(const struct rrs_task *task, uint64_t bytes);
 

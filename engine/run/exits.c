@@ -125,7 +125,7 @@ static struct rrs_error *run_to_transfer(struct exit_context *x, const struct rr
     x->regs.rip = x->attachment->shadow + block->shadow + block->site_end;
     x->regs.orig_rax = (uint64_t)-1;
     RRS_TRY(rrs_ptrace_set_regs(x->task->tid, &x->regs));
-    x->task->at_call = false; /* a fault on the way may be a guard's, which is lifted by a call */
+    x->task->at_call = false; /* a fault on the way is no place to inject a call */
     rrs_code_cache_arm_stop(cache, stop_at, saved);
     struct rrs_error *error;
     do {

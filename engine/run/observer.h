@@ -49,6 +49,9 @@ struct rrs_observer {
     struct rrs_error *(*task_begins)(void *context, struct rrs_task *creator, struct rrs_task *task,
                                      uint64_t clone_flags);
 
+    /* The call that the task stands at may end tasks, whose memory is still there. */
+    struct rrs_error *(*call_may_end)(void *context, struct rrs_task *task);
+
     /* The task is gone, but for its data here. */
     struct rrs_error *(*task_ends)(void *context, struct rrs_task *task, int status);
 };

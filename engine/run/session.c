@@ -270,10 +270,18 @@ static struct rrs_error *refuse_32_bit(struct rrs_session *session, struct rrs_t
     return NULL;
 }
 
+/* The end of the other threads is a part of the exec. */
+static void replace_siblings(struct rrs_session *session, const struct rrs_task *leader)
+{
+    for (struct rrs_task *task = session->tasks; task; task = task->next)
+        task->replaced |= task != leader && task->process == leader->process;
+}
+
 struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *task)
 {
     int status;
     RRS_TRY(merge_into_leader(session, task));
+    replace_siblings(session, task);
     if (session->runner == task)
         session->runner = NULL;
     task->in_call = task->at_call = task->natural = false;
@@ -313,7 +321,7 @@ static struct rrs_error *end_task(struct rrs_session *session, struct rrs_task *
     struct rrs_error *error = NULL;
     if (session->runner == task)
         rrs_session_settle(session, false);
-    if (observer && task->space)
+    if (observer && task->space && !task->replaced)
         error = observer->task_ends(observer->context, task, status);
     if (task->process && task->tid == task->process->tgid)
         task->process->status = status;
@@ -332,15 +340,41 @@ static bool is_group_stop(int status)
     return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+/* Whether the runner, stopped by job control, goes on to its next safe point, and stops there. */
+static struct rrs_error *leave_unsafe_point(struct rrs_session *session, struct rrs_task *task,
+                                            bool *goes_on)
+{
+    struct user_regs_struct regs;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    *goes_on = session->observer && !rrs_task_at_safe_point(session, task, regs.rip);
+    if (!*goes_on)
+        return NULL;
+    RRS_TRY(rrs_state_rewind_site(task));
+    rrs_clock_expire(&session->clock);
+    task->stop_owed = true;
+    return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
+}
+
+static struct rrs_error *freeze(struct rrs_session *session, struct rrs_task *task)
+{
+    const struct rrs_observer *observer = session->observer;
+    RRS_TRY(rrs_state_rewind_site(task));
+    rrs_session_settle(session, false);
+    task->frozen_cells = *task->space->table->cells;
+    task->state = RRS_TASK_FROZEN;
+    session->runner = NULL;
+    return observer ? observer->preempt(observer->context, task) : NULL;
+}
+
 static struct rrs_error *handle_job_control(struct rrs_session *session, struct rrs_task *task,
                                             int status)
 {
     if (session->runner == task && !task->in_call) {
-        RRS_TRY(rrs_state_rewind_site(task));
-        rrs_session_settle(session, false);
-        task->frozen_cells = *task->space->table->cells;
-        task->state = RRS_TASK_FROZEN;
-        session->runner = NULL;
+        bool goes_on;
+        RRS_TRY(leave_unsafe_point(session, task, &goes_on));
+        if (goes_on)
+            return NULL;
+        RRS_TRY(freeze(session, task));
     }
     if (is_group_stop(status)) {
         if (task->state == RRS_TASK_RUNNING) { /* in a call that it made as the only task */
@@ -548,9 +582,9 @@ struct rrs_error *rrs_session_finish_call(struct rrs_session *session, struct rr
     pid_t tid = task->tid, leader = task->process->tgid;
     bool stays_as_zombie = task->call == SYS_exit && tid == leader && task->process->tasks > 1;
     RRS_TRY(rrs_ptrace_resume(tid, PTRACE_SYSCALL, 0));
-    if (stays_as_zombie) {
+    if (stays_as_zombie) { /* its end is reported with that of the last thread */
         rrs_ptrace_await_zombie(tid);
-        return NULL;
+        return session->observer->call_begins(session->observer->context, task);
     }
     for (;;) {
         int status;
@@ -581,6 +615,8 @@ static struct rrs_error *run_one(struct rrs_session *session)
 static struct rrs_error *loop(struct rrs_session *session)
 {
     while (session->tasks) {
+        if (session->attend)
+            session->attend(session->attend_context);
         if (!session->runner && session->observer)
             RRS_TRY(handle_what_waits(session));
         if (!session->runner && session->tasks)
@@ -631,7 +667,8 @@ struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[
     root->state = RRS_TASK_IN_SYSCALL;
     inherit_dispositions(root->process);
     struct rrs_own_signals own_signals;
-    rrs_own_signals_begin(&own_signals, session->root);
+    rrs_own_signals_begin(&own_signals, session->root, session->keeps_signal,
+                          session->wake_after_ns);
     struct rrs_error *error = loop(session);
     rrs_own_signals_end(&own_signals);
     return error ? error : exec_failure(error_fd, argv[0]);

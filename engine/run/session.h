@@ -142,6 +142,7 @@ struct rrs_task {
     struct rrs_cells frozen_cells;
     struct rrs_held_signal *held, **held_end;
     struct rrs_virtual virtual;
+    bool replaced;       /* another thread has loaded a program: only its report is to come */
     bool begin_recorded; /* the observer was told that its call began */
     pid_t creator;       /* NEW: who made it, and how */
     uint64_t clone_flags;
@@ -189,6 +190,10 @@ struct rrs_session {
     const struct rrs_avoided_range *avoided; /* ascending, disjoint */
     size_t avoided_count;
     bool pool_inherited; /* every task has the pool's descriptor, under the tracer's number */
+    void (*attend)(void *context); /* NULL, or called again and again while the session runs */
+    void *attend_context;
+    bool keeps_signal;      /* own_signals.h: the first that is sent to the tracer is kept */
+    uint64_t wake_after_ns; /* `attend` is called after that time at the latest; 0: never */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };

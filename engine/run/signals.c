@@ -306,7 +306,8 @@ static struct rrs_error *handle_raised(struct rrs_session *session, struct rrs_t
     RRS_TRY(make_room_for_frame(session, task, &calls_made));
     if (calls_made) /* they used up the signal's own stop */
         RRS_TRY(reach_delivery_stop(task, info->si_signo));
-    return deliver(session, task, info, &task->regs, true);
+    return deliver(session, task, info, &task->regs,
+                   disposition_of(task, info->si_signo) == CAUGHT);
 }
 
 /* A signal that came while the task was in a call, which it may have interrupted. */
@@ -339,8 +340,8 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
 }
 
 /* The runner was resumed at a safe point, and no instruction has run since. */
-static bool is_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
-                             rrs_addr shadow_pc)
+bool rrs_task_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
+                            rrs_addr shadow_pc)
 {
     return session->runner == task && task->entered && shadow_pc == task->entered &&
            rrs_clock_stands_still(&session->clock);
@@ -376,7 +377,7 @@ struct rrs_error *rrs_handle_signal(struct rrs_session *session, struct rrs_task
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, 0);
     if (rrs_task_at_call(session, task, regs.rip))
         return handle_in_call(session, task, &info, &regs);
-    if (is_at_safe_point(session, task, regs.rip))
+    if (rrs_task_at_safe_point(session, task, regs.rip))
         return handle_at_safe_point(session, task, &info);
     rrs_task_hold_signal(task, &info);
     if (session->runner == task) {

@@ -49,6 +49,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_task_resume(struct rrs_session *session, st
 bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *task,
                       rrs_addr shadow_pc);
 
+/** Whether the runner stands where it was resumed at a safe point: no instruction has run since. */
+bool rrs_task_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
+                            rrs_addr shadow_pc);
+
 /** Lets the runner go on exactly as it stands. */
 RRS_MUST_CHECK struct rrs_error *rrs_task_resume_raw(struct rrs_session *session,
                                                      struct rrs_task *task, int request);

@@ -364,3 +364,26 @@ size_t rrs_syscall_print(const struct rrs_syscall *call, const struct rrs_memory
     }
     return p.length;
 }
+
+/* The element's printer reads memory: the information is all that there is, at this address. */
+static const rrs_addr siginfo_address = 4096;
+
+static size_t read_siginfo(void *context, rrs_addr addr, void *buffer, size_t bytes)
+{
+    const siginfo_t *info = context;
+    if (addr != siginfo_address || bytes > sizeof *info)
+        return 0;
+    memcpy(buffer, info, bytes);
+    return bytes;
+}
+
+size_t rrs_siginfo_print(const siginfo_t *info, char *buffer, size_t bytes)
+{
+    siginfo_t copy = *info;
+    const struct rrs_memory_reader memory = {read_siginfo, &copy};
+    struct rrs_printer p = {.outputs.memory = &memory, .buffer = buffer, .size = bytes};
+    if (bytes)
+        *buffer = 0;
+    rrs_print_element(&p, RRS_KIND_siginfo, siginfo_address);
+    return p.length;
+}

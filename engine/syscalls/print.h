@@ -10,13 +10,14 @@
 
 #include "engine/syscalls/outputs.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Zeros, and NULL for all of it, are the defaults. */
 struct rrs_print_options {
-    uint32_t max_string;   /* bytes shown of a string; 0: 32 */
+    uint32_t max_string;   /* bytes shown of a string; 0: 32; 4096 at most */
     uint32_t max_elements; /* shown of an array; 0: 32 */
     bool at_entry;         /* the call has not ended: no result, outputs as addresses */
 };
@@ -28,6 +29,9 @@ struct rrs_print_options {
  */
 size_t rrs_syscall_print(const struct rrs_syscall *call, const struct rrs_memory_reader *memory,
                          const struct rrs_print_options *options, char *buffer, size_t bytes);
+
+/** The same for a signal's information: {si_signo=SIGCHLD, si_code=CLD_EXITED, ...}. */
+size_t rrs_siginfo_print(const siginfo_t *info, char *buffer, size_t bytes);
 
 /** "ENOENT", or NULL for an unknown number. */
 const char *rrs_errno_name(int error);

@@ -131,6 +131,29 @@ static bool is_fault(int signal)
            signal == SIGTRAP;
 }
 
+/* Codes above 0 mean another thing for each signal: man 2 sigaction. */
+static enum rrs_names code_names(const siginfo_t *info)
+{
+    if (info->si_code <= 0)
+        return RRS_NAMES_si_code;
+    switch (info->si_signo) {
+    case SIGCHLD:
+        return RRS_NAMES_cld_code;
+    case SIGSEGV:
+        return RRS_NAMES_segv_code;
+    case SIGBUS:
+        return RRS_NAMES_bus_code;
+    case SIGILL:
+        return RRS_NAMES_ill_code;
+    case SIGFPE:
+        return RRS_NAMES_fpe_code;
+    case SIGTRAP:
+        return RRS_NAMES_trap_code;
+    default:
+        return RRS_NAMES_si_code;
+    }
+}
+
 static bool print_siginfo(struct rrs_printer *p, rrs_addr addr)
 {
     siginfo_t info;
@@ -144,7 +167,7 @@ static bool print_siginfo(struct rrs_printer *p, rrs_addr addr)
     rrs_print_text(p, "{si_signo=");
     rrs_print_signal(p, (uint32_t)info.si_signo);
     rrs_print_text(p, ", si_code=");
-    rrs_print_names(p, of_child ? RRS_NAMES_cld_code : RRS_NAMES_si_code, (uint32_t)info.si_code);
+    rrs_print_names(p, code_names(&info), (uint32_t)info.si_code);
     if (is_fault(info.si_signo) && info.si_code > 0) {
         rrs_print_text(p, ", si_addr=");
         rrs_print_address(p, (uintptr_t)info.si_addr);

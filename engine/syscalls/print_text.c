@@ -146,10 +146,10 @@ void rrs_print_bytes(struct rrs_printer *p, const void *bytes, size_t count)
 
 void rrs_print_memory_bytes(struct rrs_printer *p, rrs_addr addr, uint64_t count)
 {
-    enum { STEP = 256 };
-    uint8_t bytes[STEP];
+    enum { MOST = 4096 };
+    uint8_t bytes[MOST];
     uint64_t shown = count < p->max_string ? count : p->max_string;
-    shown = shown < STEP ? shown : STEP;
+    shown = shown < MOST ? shown : MOST;
     if (!rrs_outputs_read(&p->outputs, addr, bytes, shown))
         return rrs_print_address(p, addr);
     print_quoted(p, bytes, shown, shown < count);

@@ -65,7 +65,7 @@ class Completions(Case):
             self.assertEqual(self.bash("rrsoft", command, "--"), set(long_options(command)))
         self.assertEqual(self.bash("rrsoft", "info", ""), {"alpha-1", "alpine-1"})
         self.assertEqual(self.bash("rrsoft", "rm", "alpha-1", "alpi"), {"alpine-1"})
-        self.assertEqual(self.bash("rrsoft", "help", "e"), {"events"})
+        self.assertEqual(self.bash("rrsoft", "help", "ev"), {"events"})
         self.assertEqual(self.bash("rrsoft", "events", "--from", ""), set())
         self.assertEqual(self.bash("rrsoft", "frobnicate", "--"), {"--help"})
 

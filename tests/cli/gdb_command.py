@@ -41,7 +41,7 @@ class Gdb(Case):
         words = self.words("sh", "-c", "echo out; exit 3")
         target = next(word for word in words if word.startswith("target "))
         self.assertIn("/sh-1'", target)
-        self.assertEqual(self.json("info")["end"]["code"], 3)
+        self.assertEqual(self.json("info")["end"]["exit_status"], 3)
         self.assertEqual(self.words("--", "true")[-1].rsplit("/", 1)[-1], "true-1'")
         self.assertEqual(os.path.realpath(self.home / "latest"), str(self.home / "true-1"))
 

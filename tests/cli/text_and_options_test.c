@@ -169,12 +169,48 @@ static void test_json(void)
     free(text);
 }
 
+static void test_quantities(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes, ns; /* 0: none of these */
+    } cases[] = {
+        {"7", 7, 7000000000},
+        {"1.5K", 1536, 0},
+        {"2GiB", 2ull << 30, 0},
+        {"500m", 500ull << 20, 30000000000000},
+        {"250ms", 0, 250000000},
+        {"1.5min", 0, 90000000000},
+        {"2h", 0, 7200000000000},
+        {"", 0, 0},
+        {"M", 0, 0},
+        {"-1", 0, 0},
+        {" 1", 0, 0},
+        {"1 ", 0, 0},
+        {"1e3", 0, 0},
+        {"0x10", 0, 0},
+        {"1.2.3", 0, 0},
+        {".5", 0, 0},
+        {"inf", 0, 0},
+        {"99999999999999999999", 0, 0},
+        {"9000000T", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t bytes = 0, ns = 0;
+        NUMBER(options_parse_bytes(cases[i].text, &bytes), cases[i].bytes != 0);
+        NUMBER(bytes, cases[i].bytes);
+        NUMBER(options_parse_time(cases[i].text, &ns), cases[i].ns != 0);
+        NUMBER(ns, cases[i].ns);
+    }
+}
+
 int main(void)
 {
     test_escape();
     test_quote();
     test_formats();
     test_numbers();
+    test_quantities();
     test_suggestions();
     test_json();
     printf("%u failures\n", n_failures);

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 
 
 def record(program, folder):

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Test that real programs do under `rrsoft count` what they do natively.
+"""Test that real programs do under rrsoft what they do natively.
 
-  run.py [--mode native|count] [--rrsoft PATH] [--timeout S] [--jobs-dir DIR] [--list] [--short]
+  run.py [--mode native|count|replay] [--rrsoft PATH] [--timeout S] [--jobs-dir DIR] [--list] [--short]
          [--install] [CASE...]
 
 Runs each case of cases.py natively and, with --mode count, a second time under `rrsoft count --`, in an equally fresh
-directory, and compares exit status, standard output and the files that the case names. One line per case with wall and
-CPU seconds (of the whole tree, tracer included), and the first difference where there is one. A case whose programs
-are missing is skipped. Exit: 0 all right, 1 a difference or failure, 77 everything skipped. --install installs the
-Debian packages of packages.txt.
+directory, and compares exit status, standard output and the files that the case names. With --mode replay the second
+run is under `rrsoft record`, and its replay is compared with it: exit status and standard output. One line per case
+with wall and CPU seconds (of the whole tree, tracer included), and the first difference where there is one. A case
+whose programs are missing is skipped. Exit: 0 all right, 1 a difference or failure, 77 everything skipped. --install
+installs the Debian packages of packages.txt.
 """
 import argparse
 import difflib
@@ -95,6 +96,31 @@ def run_case(case, directory, prefix, timeout):
     return outcome
 
 
+def replay(directory, trace, rrsoft, timeout):
+    """Replays a recording in an empty directory: nothing but the trace is needed."""
+    cwd = os.path.join(directory, "replayed")
+    os.mkdir(cwd)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        start = time.monotonic()
+        child = subprocess.Popen([rrsoft, "replay", trace], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                 start_new_session=True)
+        status, usage = wait(child, start + timeout)
+        out.seek(0)
+        err.seek(0)
+        return Outcome(status, out.read(), err.read(), time.monotonic() - start, usage.ru_utime + usage.ru_stime, {})
+
+
+def replay_difference(recorded, replayed):
+    """What tells a replay from its recording, or None."""
+    if replayed.status is None:
+        return "replay not done in time"
+    if replayed.status != recorded.status:
+        return f"replay: status {replayed.status}, recorded {recorded.status}"
+    if replayed.out != recorded.out:
+        return "replayed output differs\n" + first_difference(recorded.out, replayed.out)
+    return None
+
+
 def missing_program(case):
     for program in case.needs:
         if not (os.path.exists(program) if program.startswith("/") else shutil.which(program)):
@@ -152,12 +178,23 @@ def do_case(case, mode, rrsoft, timeout, directory):
     if mode == "native":
         print(line, flush=True)
         return 0
-    counted = run_case(case, directory, [rrsoft, "count", "--"], timeout or COUNT_SLOWDOWN * case.timeout)
-    why = difference(case, native, counted)
-    ratio = counted.cpu / native.cpu if native.cpu > 0.05 else 0
-    line += f"   count {counted.times()}" + (f"  x{ratio:.2f}" if ratio else "")
-    print(line + ("" if not why else f"  DIFFERS: {why}\n{tail(counted.err)}"), flush=True)
+    timeout = timeout or COUNT_SLOWDOWN * case.timeout
+    trace = os.path.join(directory, "trace")
+    prefix = ["count", "--"] if mode == "count" else ["record", "-q", "-o", trace, "--"]
+    other = run_case(case, directory, [rrsoft] + prefix, timeout)
+    why = difference(case, native, other)
+    line += second_half("record" if mode == "replay" else mode, native, other)
+    if mode == "replay" and not why:
+        recorded, other = other, replay(directory, trace, rrsoft, timeout)
+        why = replay_difference(recorded, other)
+        line += second_half("replay", native, other)
+    print(line + ("" if not why else f"  DIFFERS: {why}\n{tail(other.err)}"), flush=True)
     return 1 if why else 0
+
+
+def second_half(mode, native, other):
+    ratio = other.cpu / native.cpu if native.cpu > 0.05 else 0
+    return f"   {mode} {other.times()}" + (f"  x{ratio:.2f}" if ratio else "")
 
 
 def install():
@@ -168,7 +205,7 @@ def install():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mode", choices=["native", "count"], default="native")
+    parser.add_argument("--mode", choices=["native", "count", "replay"], default="native")
     parser.add_argument("--rrsoft", default="rrsoft")
     parser.add_argument("--timeout", type=float, help="seconds after which a counted run is given up")
     parser.add_argument("--jobs-dir", default=None, help="where the scratch directory is made")

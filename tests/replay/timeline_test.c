@@ -80,6 +80,17 @@ static void note(struct place *place)
     place->memory = hash_memory(place->tid);
 }
 
+/* Names the first word that differs, by its place in struct user_regs_struct. */
+static void show_register(const struct user_regs_struct *here, const struct user_regs_struct *then)
+{
+    uint64_t a[sizeof *here / 8], b[sizeof *then / 8];
+    memcpy(a, here, sizeof a);
+    memcpy(b, then, sizeof b);
+    for (size_t i = 0; i < sizeof a / sizeof a[0]; i++)
+        if (a[i] != b[i])
+            fprintf(stderr, "  word %zu is %#" PRIx64 ", expected %#" PRIx64 "\n", i, a[i], b[i]);
+}
+
 static void compare(const char *how, const struct place *expected)
 {
     struct place here;
@@ -90,10 +101,11 @@ static void compare(const char *how, const struct place *expected)
              how, here.position.event, here.position.tick, here.position.pc, here.tid,
              expected->position.event, expected->position.tick, expected->position.pc,
              expected->tid);
-    else if (memcmp(&here.regs, &expected->regs, sizeof here.regs))
+    else if (memcmp(&here.regs, &expected->regs, sizeof here.regs)) {
         fail("%s: registers differ at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
              here.position.event, here.position.tick, here.position.pc);
-    else if (here.memory != expected->memory)
+        show_register(&here.regs, &expected->regs);
+    } else if (here.memory != expected->memory)
         fail("%s: memory differs at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
              here.position.event, here.position.tick, here.position.pc);
 }

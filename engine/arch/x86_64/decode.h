@@ -23,6 +23,7 @@ enum {
     RRS_FLAG_OF = 1 << 11,
     RRS_FLAGS_ARITHMETIC =
         RRS_FLAG_CF | RRS_FLAG_PF | RRS_FLAG_AF | RRS_FLAG_ZF | RRS_FLAG_SF | RRS_FLAG_OF,
+    RRS_FLAGS_OF_CALLS = RRS_FLAG_ZF | RRS_FLAG_PF, /* what every call leaves: nobody reads it */
 };
 
 enum rrs_insn_kind {

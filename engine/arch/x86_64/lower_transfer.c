@@ -92,7 +92,7 @@ static void emit_jump_by_table(struct rrs_emitter *e)
 
 /* --- entries --- */
 
-/* cmp eax, eax: flags that tell nothing of the count or of addresses */
+/* cmp eax, eax makes RRS_FLAGS_OF_CALLS, which tell nothing of the count or of addresses. */
 static void emit_flags_of_calls(struct rrs_emitter *e)
 {
     EMIT(e, 0x39, 0xc0);

@@ -70,12 +70,14 @@ static bool target_of(const struct rrs_insn *insn, const struct rrs_transfer_mem
     return memory->read(memory->context, rrs_operand_address(insn, regs), target, sizeof *target);
 }
 
+/* What a call does besides the jump. */
 static bool push(const struct rrs_transfer_memory *memory, struct user_regs_struct *regs,
                  uint64_t value)
 {
     if (!memory->write(memory->context, regs->rsp - 8, &value, sizeof value))
         return false;
     regs->rsp -= 8;
+    regs->eflags = (regs->eflags & ~(uint64_t)RRS_FLAGS_ARITHMETIC) | RRS_FLAGS_OF_CALLS;
     return true;
 }
 

@@ -14,7 +14,7 @@ do("delete")
 equal((function(), line(), value("when"), value("amount")), ("deposit", line_of("guilty", "crash.c"), 4, 401))
 equal(gdb.parse_and_eval("account->name").string(), "somebody")
 do("up")
-equal((function(), value("month")), ("main", 4))
+equal((gdb.selected_frame().name(), value("month")), ("main", 4))
 # The same by one command, and all of the pointer's life.
 do("rrsoft seek end")
 do("rrsoft last account->name")
