@@ -92,6 +92,8 @@ static void read_log(const char *path, char *lines[CASES])
             index = mark - FIRST_MARK;
         } else if (strncmp(line + at, "rt_sigreturn", 12) == 0) {
             continue; /* a timer's signal came in front of the call */
+        } else if (strstr(line + at, "<unfinished ...>")) {
+            index = -1; /* strace has cut it in two: another process came between */
         } else if (index >= 0 && line[at] != '-') {
             lines[index] = strdup(line + at);
             index = -1;
