@@ -10,7 +10,7 @@ enum {
     PAGE = 4096,
     CACHE_BYTES = 4 << 20,
     CODE_BYTES = 80 << 20, /* more than the pages that the cache's page table tells apart */
-    RUNTIME = 0x7f800000,
+    RUNTIME = 0x7e000000,
     FAR_PAGES = 1 << 14, /* pages so far apart share a slot of that table */
 };
 

@@ -148,8 +148,8 @@ void rrs_patch_rel32(uint8_t *displacement, int64_t at, int64_t target);
 /** The runtime's code page, 4096 bytes, for a runtime at `runtime`. */
 void rrs_lower_runtime_page(uint8_t *page, uint32_t runtime);
 
-/** Slot of `app_pc` in the tables of jumps and of returns: the low bits of `app_pc >> shift`. */
-uint32_t rrs_lookup_shift(void);
+/** Slot of `app_pc` in the tables of jumps, returns and calls: its bits in the mask, together. */
+uint32_t rrs_lookup_slot_mask(void);
 uint32_t rrs_lookup_slot(uint64_t app_pc);
 
 /** Slot in the complete table where the search for `key` begins: an app PC, maybe with its bit. */
