@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct request {
-    bool quiet, aslr, any_cpu;
+    bool quiet, stats, aslr, any_cpu;
     struct option_number slice, max_bytes, max_ns, until_failure;
     struct option_list variables;
     const char *output, *cpu, *directory, *save_on, *at_limit;
@@ -88,6 +88,7 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
         .max_ns = request->max_ns.value,
         .keep_failed_only = request->until_failure.given,
         .quiet = request->quiet,
+        .stats = request->stats,
     };
     return program_parse_cpu("record", request->cpu, &plan->session.cpu_level) &&
            program_check_slice("record", plan->session.slice_ticks) &&
@@ -162,6 +163,7 @@ int command_record(int argc, char **argv)
          "the CPU that the program sees: baseline, x86-64-v2, x86-64-v3 or native", &request.cpu},
         {"aslr", 0, OPTION_FLAG, NULL, "leave address space randomisation on", &request.aslr},
         {"any-cpu", 0, OPTION_FLAG, NULL, "do not keep to one CPU", &request.any_cpu},
+        {"stats", 0, OPTION_FLAG, NULL, "print what the engine did", &request.stats},
         {"quiet", 'q', OPTION_FLAG, NULL, "do not say where the trace is", &request.quiet},
         {0},
     };

@@ -225,6 +225,14 @@ static void print_summary(const struct recording *recording)
     fputc('\n', stderr);
 }
 
+static void report_stats(struct recording *recording)
+{
+    if (!recording->plan->stats || !recording->session.started)
+        return;
+    rrs_session_collect(&recording->session);
+    program_print_stats(&recording->session);
+}
+
 /* Only the directory of a program that never began is of no use to anybody. */
 static int give_up(struct rrs_error *error, const char *path, const char *program)
 {
@@ -300,6 +308,7 @@ struct recording_result recording_run(const struct recording_plan *plan)
     if (!plan->quiet)
         fprintf(stderr, "rrsoft: recording to %s\n", recording.path);
     struct recording_result result = conclude(&recording, run_session(&recording));
+    report_stats(&recording);
     rrs_trace_writer_destroy(recording.writer);
     rrs_session_deinit(&recording.session);
     rrs_recorder_deinit(&recording.recorder);

@@ -20,6 +20,7 @@ struct recording_plan {
     bool kill_at_limit;    /* the program ends with its recording */
     bool keep_failed_only; /* the trace of a run that exits with 0 is removed */
     bool quiet;
+    bool stats; /* say what the engine did */
 };
 
 struct recording_result {

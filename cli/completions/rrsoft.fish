@@ -39,7 +39,7 @@ complete -c rrsoft -n '__fish_seen_subcommand_from events' -l kind -x -d 'only e
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l data -d 'print the bytes of each event'
 complete -c rrsoft -n '__fish_seen_subcommand_from events' -l items -d 'print what each event says'
 complete -c rrsoft -n '__fish_seen_subcommand_from count' -l per-task -d 'print the ticks of each task too'
-complete -c rrsoft -n '__fish_seen_subcommand_from count' -l stats -d 'print what the engine did'
+complete -c rrsoft -n '__fish_seen_subcommand_from count record' -l stats -d 'print what the engine did'
 complete -c rrsoft -n '__fish_seen_subcommand_from count record' -l slice -x -d 'let a task run for so many ticks at a time'
 complete -c rrsoft -n '__fish_seen_subcommand_from count record' -l cpu -x -a 'baseline x86-64-v2 x86-64-v3 native' -d 'the CPU that the program sees'
 complete -c rrsoft -n '__fish_seen_subcommand_from count record' -l aslr -d 'leave address space randomisation on'

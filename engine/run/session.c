@@ -548,6 +548,7 @@ static pid_t next_report(struct rrs_session *session, int *status)
 static struct rrs_error *handle_report(struct rrs_session *session, pid_t tid, int status)
 {
     struct rrs_task *task = rrs_task_find(session, tid);
+    session->counters.stops++;
     if (!WIFSTOPPED(status)) {
         return task ? end_task(session, task, status) : NULL;
     }

@@ -21,6 +21,7 @@
 
 /* Why the tracee stopped, and what the translator did: X(name, "what a person reads"). */
 #define RRS_COUNTERS(X)                                    \
+    X(stops, "stops, whatever for")                        \
     X(stops_link, "stops: direct target not translated")   \
     X(stops_miss, "stops: indirect target not translated") \
     X(stops_tick, "stops: tick slice ended")               \
