@@ -25,6 +25,7 @@ static void *work(void *argument)
     for (int i = 0; i < ROUNDS; i++)
         count(number);
     pthread_barrier_wait(&barrier); /* mark: barrier */
+    pthread_barrier_wait(&barrier); /* nobody is gone before all_done() was called */
     return NULL;
 }
 
@@ -46,6 +47,7 @@ int main(void)
     own = 77;
     pthread_barrier_wait(&barrier);
     all_done();
+    pthread_barrier_wait(&barrier);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     return 0;
