@@ -137,7 +137,7 @@ struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_repla
     struct rrs_session *session = &replayer->session;
     struct rrs_task *host = task->task;
     int status;
-    RRS_TRY(rrs_replay_load(replayer, task));
+    RRS_TRY(rrs_replay_load(task));
     replayer->current = task;
     replayer->stopped = false;
     task->at_call = false;
