@@ -54,7 +54,7 @@ static uint64_t chance(const struct rrs_session *session, enum purpose purpose, 
 /* Short ones are as likely as long ones; the longest are another length with each seed. */
 static uint64_t slice(const struct rrs_session *session)
 {
-    enum { SHORTEST_LOG = 4, LONGEST_LOG = 14, LONGEST_CHOICES = 9 };
+    enum { SHORTEST_LOG = 4, LONGEST_LOG = 15, LONGEST_CHOICES = 8 };
     uint64_t ticks = session->clock.ticks;
     if (!session->options.chaos)
         return session->options.slice_ticks;
@@ -78,7 +78,7 @@ static bool gives_way(const struct rrs_session *session)
  */
 static uint64_t priority(const struct rrs_session *session, const struct rrs_task *task)
 {
-    enum { EPOCH_TICKS_LOG = 24, EPOCH_SWITCHES = 256, EPOCH_CALLS = 4096 };
+    enum { EPOCH_TICKS_LOG = 22, EPOCH_SWITCHES = 256, EPOCH_CALLS = 4096 };
     uint64_t epoch = (session->clock.ticks >> EPOCH_TICKS_LOG) +
                      session->counters.task_switches / EPOCH_SWITCHES +
                      session->counters.stops_syscall / EPOCH_CALLS;
