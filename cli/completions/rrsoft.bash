@@ -7,6 +7,7 @@ declare -gA _rrsoft_options=(
     [replay]="--auto --no-echo"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
+    [console]="--end --eval-command"
     [ls]="--quiet --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --items --json"
@@ -92,7 +93,8 @@ _rrsoft()
         ;;
     gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
-    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:-e | console:--eval-command) ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

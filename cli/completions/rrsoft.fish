@@ -13,6 +13,7 @@ complete -c rrsoft -n __fish_use_subcommand -a record -d 'run a program and reco
 complete -c rrsoft -n __fish_use_subcommand -a replay -d 'replay a recording'
 complete -c rrsoft -n __fish_use_subcommand -a count -d 'run a program and count its ticks'
 complete -c rrsoft -n __fish_use_subcommand -a gdb -d 'debug a program or a recording, forwards and backwards'
+complete -c rrsoft -n __fish_use_subcommand -a console -d 'look at a recording by typed commands, without gdb'
 complete -c rrsoft -n __fish_use_subcommand -a ls -d 'list the traces'
 complete -c rrsoft -n __fish_use_subcommand -a info -d 'show what a trace says about its recording'
 complete -c rrsoft -n __fish_use_subcommand -a events -d 'print the events of a trace'
@@ -77,6 +78,8 @@ complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -l eval-command -x -d 'l
 complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -l gdb -r -F -d 'the gdb to use'
 complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -l tui -d 'with windows for text terminals'
 complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -s i -l interpreter -x -a mi -d 'the interpreter of gdb'
-complete -c rrsoft -n '__fish_seen_subcommand_from diff extract sources ps dump replay info gdb events check du mv rm' -a '(__rrsoft_traces)' -d trace
+complete -c rrsoft -n '__fish_seen_subcommand_from console' -l end -d 'begin at the end of the recording'
+complete -c rrsoft -n '__fish_seen_subcommand_from console' -s e -l eval-command -x -d 'run a command first'
+complete -c rrsoft -n '__fish_seen_subcommand_from console diff extract sources ps dump replay info gdb events check du mv rm' -a '(__rrsoft_traces)' -d trace
 complete -c rrsoft -n '__fish_seen_subcommand_from ls' -a '(__fish_complete_directories)'
-complete -c rrsoft -n '__fish_seen_subcommand_from help' -a 'record replay count gdb ls info events dump ps sources extract diff check du mv rm'
+complete -c rrsoft -n '__fish_seen_subcommand_from help' -a 'record replay count gdb console ls info events dump ps sources extract diff check du mv rm'
