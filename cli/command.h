@@ -39,6 +39,7 @@ int command_dump(int argc, char **argv);
 int command_events(int argc, char **argv);
 int command_extract(int argc, char **argv);
 int command_gdb(int argc, char **argv);
+int command_gdbinit(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);
