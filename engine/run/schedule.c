@@ -65,10 +65,11 @@ static uint64_t slice(const struct rrs_session *session)
     return length < session->options.slice_ticks ? length : session->options.slice_ticks;
 }
 
-/* Although its slice goes on: at one stop in four. */
+/* Although its slice goes on: at one stop in four, but not before it has done anything. */
 static bool gives_way(const struct rrs_session *session)
 {
-    return session->options.chaos && chance(session, GIVE_WAY, session->clock.ticks) % 4 == 0;
+    return session->options.chaos && session->clock.ticks != session->turn_tick &&
+           chance(session, GIVE_WAY, session->clock.ticks) % 4 == 0;
 }
 
 /*
@@ -134,6 +135,7 @@ struct rrs_error *rrs_schedule(struct rrs_session *session)
         if (task != session->last_runner)
             RRS_TRY(switch_from(session, session->last_runner));
         session->last_runner = task;
+        session->turn_tick = session->clock.ticks;
         /* Alone, it need not give way; whoever comes into being does so at a stop. */
         session->slice_left = session->tasks->next ? slice(session) : alone_ticks;
     }

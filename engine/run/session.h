@@ -173,6 +173,7 @@ struct rrs_session {
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
     uint64_t slice_left;            /* ticks until the runner has to give way */
+    uint64_t turn_tick;             /* when its slice began */
     struct rrs_clock clock;
     struct rrs_translator translator;
     struct rrs_module *modules;
