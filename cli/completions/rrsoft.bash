@@ -3,10 +3,11 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
-    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --stats --quiet"
     [replay]="--auto --no-echo --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
+    [console]="--end --eval-command"
     [gdbinit]=""
     [ls]="--quiet --sort-by-age --reverse --long-listing --json"
     [info]="--environment --json"
@@ -41,7 +42,7 @@ _rrsoft_program_word()
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on | --wait) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -52,6 +53,7 @@ _rrsoft_program_word()
         case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
         --at-limit) mapfile -t COMPREPLY < <(compgen -W "go-on kill" -- "$word") ;;
+        --wait) mapfile -t COMPREPLY < <(compgen -W "all main" -- "$word") ;;
         --save-on) mapfile -t COMPREPLY < <(compgen -W "always failure" -- "$word") ;;
         --output | -o | --chdir)
             mapfile -t COMPREPLY < <(compgen -d -- "$word")
@@ -98,7 +100,8 @@ _rrsoft()
     replay:-s | replay:--dbgport | replay:-h | replay:--dbghost) ;;
     gdbinit:*) ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
-    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:-e | console:--eval-command) ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

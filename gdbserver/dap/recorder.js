@@ -51,7 +51,7 @@ class Recorder {
         this.trace = undefined;
         this.show = show;
         this.program = program;
-        this.head = '';
+        this.head = this.lastWords = '';
         const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
         this.process = spawn(rrsoft, ['record', ...variables, ...recordArgs, '--', program, ...args],
             { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -61,13 +61,11 @@ class Recorder {
 
     /** The first line is rrsoft's own, and names the trace. */
     readErrors(text) {
-        if (!this.head.includes('\n')) {
+        if (this.trace === undefined) {
             this.head += text;
-            if (!this.head.includes('\n'))
-                return;
             this.trace = /^rrsoft: recording to (.*)\n/.exec(this.head)?.[1];
-            text = this.head;
         }
+        this.lastWords = (this.lastWords + text).slice(-1000);
         this.show(text, 'stderr');
     }
 
@@ -79,7 +77,7 @@ class Recorder {
                 if (this.trace !== undefined && fs.existsSync(this.trace))
                     resolve(this.trace);
                 else
-                    reject(new Error(this.head.trim() || `'${this.program}' could not be recorded`));
+                    reject(new Error(this.lastWords.trim() || `'${this.program}' could not be recorded`));
             });
         });
     }

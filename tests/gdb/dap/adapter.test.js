@@ -11,7 +11,7 @@ let loop;
 
 before(() => {
     crash = record('crash');
-    loop = record('long_loop', '30000000');
+    loop = record('busy_writer', '30000000');
 });
 
 /** Runs a case with a client of its own, which ends with the case whatever happens. */
@@ -139,7 +139,7 @@ describe('a trace', () => {
     });
 
     test('is paused in the middle of a long search backwards', async (client) => {
-        await client.open({ trace: loop }, { long_loop: [{ line: line('long_loop', 'hot'), condition: 'total < 0' }] });
+        await client.open({ trace: loop }, { busy_writer: [{ line: line('busy_writer', 'hot'), condition: 'total < 0' }] });
         const stopped = client.waitForEvent('stopped');
         await client.reverseContinueRequest({ threadId: client.threadId });
         await new Promise((resolve) => setTimeout(resolve, 300));
@@ -151,7 +151,7 @@ describe('a trace', () => {
     });
 
     test('is left in the middle of a long search backwards', async (client) => {
-        await client.open({ trace: loop }, { long_loop: [{ line: line('long_loop', 'hot'), condition: 'total < 0' }] });
+        await client.open({ trace: loop }, { busy_writer: [{ line: line('busy_writer', 'hot'), condition: 'total < 0' }] });
         await client.reverseContinueRequest({ threadId: client.threadId });
         await new Promise((resolve) => setTimeout(resolve, 300));
         await client.close();
@@ -169,8 +169,8 @@ describe('a trace', () => {
 
 describe('a program', () => {
     test('is recorded with its arguments, variables and folder, then debugged', async (client) => {
-        const stop = await client.open({ program: program('long_loop'), args: ['1000'], env: { GREETED: "it's me" },
-            cwd: '/tmp', begin: 'start', stopOnEntry: false }, { long_loop: [{ line: line('long_loop', 'end') }] });
+        const stop = await client.open({ program: program('busy_writer'), args: ['1000'], env: { GREETED: "it's me" },
+            cwd: '/tmp', begin: 'start', stopOnEntry: false }, { busy_writer: [{ line: line('busy_writer', 'end') }] });
         assert.equal(stop.reason, 'breakpoint');
         assert.match(client.outputs.stdout, /^hello, it's me\n2997\n/);
         assert.equal(await client.evaluate('total'), '2997');
@@ -181,7 +181,7 @@ describe('a program', () => {
     });
 
     test('that runs on is ended by a request', async (client) => {
-        const opened = client.open({ program: program('long_loop'), args: ['1000', 'forever'] });
+        const opened = client.open({ program: program('busy_writer'), args: ['1000', 'forever'] });
         await until('it says hello', () => client.outputs.stdout.includes('hello'));
         await client.customRequest('rrsoft/endRecording');
         assert.equal((await opened).reason, 'entry');
@@ -190,7 +190,7 @@ describe('a program', () => {
     });
 
     test('that runs on does not outlive the session', async (client) => {
-        client.open({ program: program('long_loop'), args: ['1000', 'forever'] }).catch(() => undefined);
+        client.open({ program: program('busy_writer'), args: ['1000', 'forever'] }).catch(() => undefined);
         await until('it says hello', () => client.outputs.stdout.includes('hello'));
         const started = descendants(client._adapterProcess.pid);
         assert.ok(started.length > 1);
