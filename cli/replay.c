@@ -26,9 +26,12 @@ static int report(struct rrs_error *error)
 int command_replay(int argc, char **argv)
 {
     bool no_echo = false, automatic = false;
+    struct option_number keep_free = {0};
     const struct option_row rows[] = {
         {"auto", 'a', OPTION_FLAG, NULL, "run to the end without a debugger (as ever)", &automatic},
         {"no-echo", 0, OPTION_FLAG, NULL, "do not show again what the program wrote", &no_echo},
+        {"keep-free", 0, OPTION_BYTES, "BYTES",
+         "end the replay when less memory is free (default: a 16th of the machine's)", &keep_free},
         {0},
     };
     const struct usage usage = {
@@ -48,7 +51,8 @@ int command_replay(int argc, char **argv)
     if (error)
         return print_rrs_error(error);
     struct rrs_replayer *replayer = NULL;
-    const struct rrs_replay_options options = {.echo = !no_echo, .warn = program_warn};
+    const struct rrs_replay_options options = {
+        .echo = !no_echo, .keep_free_bytes = keep_free.value, .warn = program_warn};
     error = rrs_replayer_create(trace.reader, &options, &replayer);
     if (!error)
         error = run(replayer);

@@ -34,8 +34,8 @@ static struct rrs_content_file *find(const struct rrs_contents *contents,
     return NULL;
 }
 
-static struct rrs_error *fill(struct rrs_trace_reader *reader, int fd, uint64_t at,
-                              const struct rrs_hash *blob, uint64_t bytes)
+static struct rrs_error *fill(const struct rrs_contents *contents, struct rrs_trace_reader *reader,
+                              int fd, uint64_t at, const struct rrs_hash *blob, uint64_t bytes)
 {
     enum { PIECE = 1 << 20 };
     _cleanup_free_ uint8_t *buffer = malloc(PIECE);
@@ -43,6 +43,8 @@ static struct rrs_error *fill(struct rrs_trace_reader *reader, int fd, uint64_t 
         return rrs_error_no_memory();
     for (uint64_t done = 0; done < bytes;) {
         uint64_t piece = bytes - done < PIECE ? bytes - done : PIECE;
+        if (contents->guard)
+            RRS_TRY(rrs_memory_guard_check(contents->guard));
         RRS_TRY(rrs_blob_read(reader, blob, done, buffer, piece));
         if (pwrite(fd, buffer, piece, (off_t)(at + done)) != (ssize_t)piece)
             return rrs_error_os(errno, NULL, "filling a mapped file");
@@ -111,7 +113,7 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
         return NULL;
     uint64_t at = map->shared ? map->blob_offset : 0;
     RRS_TRY(enlarge(file, at + map->blob_bytes));
-    return fill(reader, file->fd, at, &map->blob, map->blob_bytes);
+    return fill(contents, reader, file->fd, at, &map->blob, map->blob_bytes);
 }
 
 /* --- copies of shared memory --- */
