@@ -6,6 +6,7 @@
 #include "cli/program.h"
 #include "engine/record/recorder.h"
 #include "engine/run/own_signals.h"
+#include "lmdb-store/clock.h"
 #include "lmdb-store/scope.h"
 #include "lmdb-store/trace_dir.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct recording {
@@ -33,13 +33,6 @@ struct recording {
     bool over;                   /* before its program */
     bool stopped;                /* by a signal */
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static size_t count_strings(char *const *strings)
 {
@@ -65,7 +58,7 @@ static struct rrs_error *describe(struct rrs_metadata *metadata, char *const arg
     RRS_TRY(rrs_string_list_set(&metadata->environment, (const char *const *)environ,
                                 count_strings(environ)));
     RRS_TRY(rrs_recorder_name_kinds(metadata));
-    metadata->start_wall_ns = now_ns(CLOCK_REALTIME);
+    metadata->start_wall_ns = rrs_clock_ns(CLOCK_REALTIME);
     return NULL;
 }
 
@@ -107,7 +100,7 @@ static void finish_trace(struct recording *recording, const struct rrs_trace_end
 {
     if (!recording->writer)
         return;
-    recording->end_ns = now_ns(CLOCK_MONOTONIC);
+    recording->end_ns = rrs_clock_ns(CLOCK_MONOTONIC);
     recording->ticks = recording->session.clock.ticks;
     recording->unwritten = rrs_trace_writer_finish(recording->writer, end);
     rrs_trace_writer_destroy(recording->writer);
@@ -126,7 +119,7 @@ static void end_program(struct rrs_session *session, int signal_number)
 static void end_early(struct recording *recording, enum rrs_trace_end_kind kind, const char *why)
 {
     const struct recording_plan *plan = recording->plan;
-    struct rrs_trace_end end = {.end_kind = kind, .wall_ns = now_ns(CLOCK_REALTIME)};
+    struct rrs_trace_end end = {.end_kind = kind, .wall_ns = rrs_clock_ns(CLOCK_REALTIME)};
     snprintf(end.detail, sizeof end.detail, "%s", why);
     recording->over = true;
     /* An error of the trace shows again when it is finished. */
@@ -171,7 +164,7 @@ static void attend(void *context)
     if (recording->over || !recording->session.started)
         return;
     int signal_number = rrs_own_signals_take();
-    uint64_t now = plan->max_bytes || plan->max_ns ? now_ns(CLOCK_MONOTONIC) : 0;
+    uint64_t now = plan->max_bytes || plan->max_ns ? rrs_clock_ns(CLOCK_MONOTONIC) : 0;
     if (recording->recorder.failure)
         end_early(recording, RRS_TRACE_END_DISK_FULL, "the disk is full");
     else if (signal_number)
@@ -187,7 +180,7 @@ static void attend(void *context)
 static struct rrs_trace_end describe_end(const struct rrs_session *session,
                                          const struct rrs_error *error)
 {
-    struct rrs_trace_end end = {.wall_ns = now_ns(CLOCK_REALTIME)};
+    struct rrs_trace_end end = {.wall_ns = rrs_clock_ns(CLOCK_REALTIME)};
     int status = session->root_status;
     if (error) {
         end.end_kind = RRS_TRACE_END_FAILED;
@@ -283,7 +276,7 @@ static struct rrs_error *run_session(struct recording *recording)
     session->keeps_signal = true;
     session->wake_after_ns = plan->max_ns;
     RRS_TRY(rrs_recorder_init(&recording->recorder, session, recording->writer));
-    recording->start_ns = now_ns(CLOCK_MONOTONIC);
+    recording->start_ns = rrs_clock_ns(CLOCK_MONOTONIC);
     return rrs_session_run(session, plan->argv);
 }
 

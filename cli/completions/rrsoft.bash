@@ -4,7 +4,7 @@
 
 declare -gA _rrsoft_options=(
     [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
-    [replay]="--auto --no-echo"
+    [replay]="--auto --no-echo --keep-free"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
     [ls]="--quiet --json"

@@ -58,6 +58,7 @@ complete -c rrsoft -n '__fish_seen_subcommand_from record' -l chdir -x -a '(__fi
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -s q -l quiet -d 'do not say where the trace is'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -s a -l auto -d 'run to the end without a debugger'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -l no-echo -d 'do not show again what the program wrote'
+complete -c rrsoft -n '__fish_seen_subcommand_from replay' -l keep-free -x -d 'end the replay when less memory is free'
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -l from -x -d 'begin with this event number'
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -l to -x -d 'end with this event number'
 complete -c rrsoft -n '__fish_seen_subcommand_from dump' -l tick -x -d 'begin with the first event at or after a tick'

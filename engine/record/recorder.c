@@ -5,6 +5,7 @@
 #include "engine/record/files.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
+#include "lmdb-store/clock.h"
 #include "lmdb-store/event_log_writer.h"
 
 #include <errno.h>
@@ -12,24 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* --- events --- */
-
-static uint64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct rrs_event make_event(const struct rrs_recorder *recorder, const struct rrs_task *task,
                                    enum rrs_event_kind kind)
 {
     return (struct rrs_event){
         .tick = recorder->session->clock.ticks,
-        .wall_ns = wall_clock_ns(),
+        .wall_ns = rrs_clock_ns(CLOCK_REALTIME),
         .task = task->tid,
         .event_kind = (uint16_t)kind,
     };

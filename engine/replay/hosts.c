@@ -231,10 +231,9 @@ struct rrs_error *rrs_replay_fork_space(struct rrs_replayer *replayer,
     return NULL;
 }
 
-void rrs_replay_release_space(struct rrs_replayer *replayer, struct rrs_replay_space *space)
+void rrs_replay_release_space(struct rrs_replay_space *space)
 {
     int status;
-    (void)replayer;
     if (!space || --space->references)
         return;
     kill(space->host, SIGKILL);
@@ -264,9 +263,8 @@ struct rrs_error *rrs_replay_unload(struct rrs_replay_space *space)
     return NULL;
 }
 
-struct rrs_error *rrs_replay_load(struct rrs_replayer *replayer, struct rrs_replay_task *task)
+struct rrs_error *rrs_replay_load(struct rrs_replay_task *task)
 {
-    (void)replayer;
     if (task->space->loaded == task)
         return NULL;
     RRS_TRY(rrs_replay_unload(task->space));

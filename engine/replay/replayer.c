@@ -92,67 +92,15 @@ static struct rrs_error *begin_call(struct rrs_replayer *replayer, struct rrs_re
     return check_call(replayer, task, call);
 }
 
-/* What the program wrote to its standard output and error is shown again. */
-static void echo(const struct rrs_replay_task *task, const struct rrs_item *call, int64_t result,
-                 int fd)
-{
-    enum { MOST = 1 << 16 };
-    bool plain = call->call.number == SYS_write, vector = call->call.number == SYS_writev;
-    if ((!plain && !vector) || (fd != 1 && fd != 2) || result <= 0)
-        return;
-    struct iovec parts[IOV_MAX], one = {(void *)(uintptr_t)call->call.args[1], (size_t)result};
-    uint64_t count = plain ? 1 : call->call.args[2];
-    if (count > IOV_MAX)
-        return;
-    parts[0] = one;
-    if (vector && rrs_tracee_read(task->space->host, call->call.args[1], parts,
-                                  count * sizeof parts[0]) != count * sizeof parts[0])
-        return;
-    uint64_t left = (uint64_t)result;
-    for (uint64_t i = 0; i < count && left; i++) {
-        uint64_t bytes = parts[i].iov_len < left ? parts[i].iov_len : left;
-        left -= bytes;
-        for (uint64_t done = 0; done < bytes;) {
-            char buffer[MOST];
-            size_t piece = bytes - done < MOST ? bytes - done : MOST;
-            size_t size = rrs_tracee_read(
-                task->space->host, (rrs_addr)(uintptr_t)parts[i].iov_base + done, buffer, piece);
-            if (!size || write(fd, buffer, size) < 0)
-                return;
-            done += size;
-        }
-    }
-}
-
-static struct rrs_error *echo_copied(const struct rrs_replayer *replayer,
-                                     const struct rrs_item *copied, int fd)
-{
-    enum { PIECE = 1 << 20 };
-    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
-    if (!bytes)
-        return rrs_error_no_memory();
-    for (uint64_t done = 0; done < copied->write.size;) {
-        uint64_t left = copied->write.size - done, piece = left < PIECE ? left : PIECE;
-        RRS_TRY(rrs_blob_read(replayer->reader, &copied->write.hash, done, bytes, piece));
-        if ((fd != 1 && fd != 2) || write(fd, bytes, piece) < 0)
-            return NULL;
-        done += piece;
-    }
-    return NULL;
-}
-
 static struct rrs_error *finish_call(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                      const struct rrs_item *call)
 {
-    struct rrs_item result, changed, shown, copied;
+    struct rrs_item result, changed;
     struct rrs_task *host = task->task;
     if (!find(replayer, RRS_ITEM_RESULT, &result))
         return missing(replayer, "result");
-    if (replayer->echo && find(replayer, RRS_ITEM_SHOWN, &shown)) {
-        echo(task, call, result.result, shown.shown_on);
-        if (find(replayer, RRS_ITEM_COPIED, &copied))
-            RRS_TRY(echo_copied(replayer, &copied, shown.shown_on));
-    }
+    if (replayer->echo)
+        RRS_TRY(rrs_replay_echo(replayer, task, call, result.result));
     struct user_regs_struct regs = rrs_expected_after_call(&host->call_regs, result.result);
     if (find(replayer, RRS_ITEM_REGS, &changed))
         rrs_item_apply_regs(&changed, &regs);
@@ -283,11 +231,6 @@ static struct rrs_error *reach_signal(struct rrs_replayer *replayer, struct rrs_
     return rrs_replay_reach_raised(replayer, task, info, pc.pc);
 }
 
-static bool stops(int signal)
-{
-    return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
-
 static struct rrs_error *do_signal(struct rrs_replayer *replayer)
 {
     struct rrs_replay_task *task;
@@ -301,7 +244,7 @@ static struct rrs_error *do_signal(struct rrs_replayer *replayer)
     task->last_signal = info;
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     if ((action.action & ~(uint32_t)RRS_SIGNAL_RAISED) == RRS_SIGNAL_ENDS) {
-        task->ends = !stops(info.si_signo);
+        task->ends = !rrs_is_stop_signal(info.si_signo);
         return NULL;
     }
     if (!find(replayer, RRS_ITEM_REGS, &changed))
@@ -528,7 +471,7 @@ void rrs_replayer_destroy(struct rrs_replayer *replayer)
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
         if (replayer->zygotes[i]) {
             struct rrs_task *task = rrs_task_find(&replayer->session, replayer->zygotes[i]->host);
-            rrs_replay_release_space(replayer, replayer->zygotes[i]);
+            rrs_replay_release_space(replayer->zygotes[i]);
             rrs_task_remove(&replayer->session, task);
         }
     rrs_event_cursor_destroy(replayer->cursor);

@@ -125,11 +125,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_zygote(struct rrs_replayer *replayer
 RRS_MUST_CHECK struct rrs_error *rrs_replay_fork_space(
     struct rrs_replayer *replayer, struct rrs_replay_space *parent, struct rrs_task *in_parent,
     struct rrs_process *process, struct rrs_replay_space **child, struct rrs_task **task);
-void rrs_replay_release_space(struct rrs_replayer *replayer, struct rrs_replay_space *space);
+void rrs_replay_release_space(struct rrs_replay_space *space);
 
 /** Makes the host hold the registers of `task` that rrs_task_resume() does not set. */
-RRS_MUST_CHECK struct rrs_error *rrs_replay_load(struct rrs_replayer *replayer,
-                                                 struct rrs_replay_task *task);
+RRS_MUST_CHECK struct rrs_error *rrs_replay_load(struct rrs_replay_task *task);
 /** The reverse: task->xstate holds them. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_unload(struct rrs_replay_space *space);
 
@@ -150,6 +149,11 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_check_range(const struct rrs_replaye
 /** The oracle's: a closed list of system calls. Error: BAD_TRACE. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_permit(void *context, const struct rrs_task *task,
                                                    long number, const uint64_t args[6]);
+
+/* echo.c: shows again what the next event, the end of `call`, wrote to standard output or error. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_echo(const struct rrs_replayer *replayer,
+                                                 const struct rrs_replay_task *task,
+                                                 const struct rrs_item *call, int64_t result);
 
 /* mappings.c: what calls do to an address space */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer,

@@ -138,7 +138,7 @@ static struct rrs_error *run(struct rrs_replayer *replayer, struct rrs_replay_ta
     struct rrs_session *session = &replayer->session;
     struct rrs_task *host = task->task;
     int status;
-    RRS_TRY(rrs_replay_load(replayer, task));
+    RRS_TRY(rrs_replay_load(task));
     replayer->current = task;
     replayer->stopped = false;
     task->at_call = false;

@@ -149,7 +149,7 @@ static struct rrs_error *run_alone(struct rrs_replayer *replayer, struct rrs_rep
 {
     struct rrs_task *host = task->task;
     bool faulted;
-    RRS_TRY(rrs_replay_load(replayer, task));
+    RRS_TRY(rrs_replay_load(task));
     replayer->current = task;
     replayer->stopped = false;
     RRS_TRY(rrs_run_alone_prepare(&replayer->session, host));

@@ -47,7 +47,7 @@ void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_tas
         replayer->current = NULL;
     if (task->space->loaded == task)
         task->space->loaded = NULL;
-    rrs_replay_release_space(replayer, task->space);
+    rrs_replay_release_space(task->space);
     rrs_task_remove(&replayer->session, task->task);
     free(task->xstate);
     free(task);
@@ -55,20 +55,25 @@ void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_tas
 
 /* --- memory --- */
 
+struct blob_target {
+    struct rrs_replayer *replayer;
+    struct rrs_replay_task *task;
+    rrs_addr address;
+};
+
+static struct rrs_error *apply_piece(void *context, uint64_t offset, const uint8_t *piece,
+                                     size_t size)
+{
+    const struct blob_target *to = context;
+    return rrs_replay_poke(to->replayer, to->task, to->address + offset, piece, size);
+}
+
 static struct rrs_error *apply_blob(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                     const struct rrs_item *item)
 {
-    enum { PIECE = 1 << 20 };
-    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
-    if (!bytes)
-        return rrs_error_no_memory();
-    for (uint64_t done = 0; done < item->write.size;) {
-        uint64_t left = item->write.size - done, piece = left < PIECE ? left : PIECE;
-        RRS_TRY(rrs_blob_read(replayer->reader, &item->write.hash, done, bytes, piece));
-        RRS_TRY(rrs_replay_poke(replayer, task, item->write.address + done, bytes, piece));
-        done += piece;
-    }
-    return NULL;
+    struct blob_target to = {replayer, task, item->write.address};
+    return rrs_blob_for_each_piece(replayer->reader, &item->write.hash, item->write.size,
+                                   apply_piece, &to);
 }
 
 static struct rrs_error *find_target(const struct rrs_replayer *replayer, pid_t tid,

@@ -19,23 +19,6 @@ static bool is_file(const struct rrs_item *item, const char *path)
            !memcmp(item->map.path, path, item->map.path_bytes);
 }
 
-static struct rrs_error *copy_blob(struct rrs_trace_reader *reader, const struct rrs_map_item *map,
-                                   int fd)
-{
-    enum { PIECE = 1 << 20 };
-    _cleanup_free_ uint8_t *buffer = malloc(PIECE);
-    if (!buffer)
-        return rrs_error_no_memory();
-    for (uint64_t done = 0; done < map->blob_bytes;) {
-        uint64_t left = map->blob_bytes - done, piece = left < PIECE ? left : PIECE;
-        RRS_TRY(rrs_blob_read(reader, &map->blob, done, buffer, piece));
-        if (pwrite(fd, buffer, piece, (off_t)(map->blob_offset + done)) != (ssize_t)piece)
-            return rrs_error_os(errno, NULL, "writing a file of the trace");
-        done += piece;
-    }
-    return NULL;
-}
-
 /* Copies what the event's mappings have of the file; `*whole`: that is all of it. */
 static struct rrs_error *copy_pieces(struct rrs_trace_reader *reader, const struct rrs_event *event,
                                      const char *path, int *fd, bool *whole)
@@ -49,7 +32,8 @@ static struct rrs_error *copy_pieces(struct rrs_trace_reader *reader, const stru
             *fd = memfd_create("rrsoft-extract", MFD_CLOEXEC);
         if (*fd < 0)
             return rrs_error_os(errno, NULL, "making an unnamed file");
-        RRS_TRY(copy_blob(reader, &item.map, *fd));
+        RRS_TRY(rrs_blob_copy_to_file(reader, &item.map.blob, item.map.blob_bytes, *fd,
+                                      item.map.blob_offset));
         *whole = item.map.blob_offset == 0;
         if (*whole)
             return NULL;

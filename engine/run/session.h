@@ -220,6 +220,8 @@ struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid);
 void rrs_task_remove(struct rrs_session *session, struct rrs_task *task);
 /** Moves what `from` holds for its whole process to `to`, and drops the rest. */
 void rrs_task_pass_signals_on(struct rrs_task *from, struct rrs_task *to);
+/** Whether a signal stops a process by default. man 7 signal. */
+bool rrs_is_stop_signal(int signal);
 void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info);
 struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid);
 

@@ -8,26 +8,14 @@ The seed of the places is printed; $SEED repeats it.
 """
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import children  # noqa: E402
+
 TIMEOUT = 250
-
-
-def run(command, **how):
-    """Its exit status; the process group is gone afterwards."""
-    child = subprocess.Popen(command, start_new_session=True, **how)
-    try:
-        return child.wait(TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return "not done in time"
-    finally:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def main():
@@ -35,9 +23,9 @@ def main():
     seed = os.environ.get("SEED", str(random.randrange(1 << 31)))
     with tempfile.TemporaryDirectory(prefix="rrsoft-timeline-") as directory:
         trace = os.path.join(directory, "trace")
-        run([rrsoft, "record", "--quiet", "--output", trace, "--"] + program,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        status = run([timeline_test, trace, seed] + places.split())
+        children.run([rrsoft, "record", "--quiet", "--output", trace, "--"] + program, TIMEOUT,
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        status = children.run([timeline_test, trace, seed] + places.split(), TIMEOUT)
     if status != 0:
         print(f"FAILED: status {status}, seed {seed}")
     return 0 if status == 0 else 1

@@ -39,7 +39,7 @@ static void test_missing_features(void)
     struct rrs_cpu cpu = here(), poor = cpu, rich = cpu;
     poor.leaves[0].out[RRS_CPUID_EDX] &= ~(1u << 26);
     expect_refused(&cpu, &poor, "saw: sse2;");
-    CHECK_OK(rrs_cpu_check(&poor, &cpu)); /* more is fine */
+    CHECK_OK(rrs_cpu_check(&poor, &cpu));   /* more is fine */
     rich.leaves[3].out[RRS_CPUID_EBX] |= 1; /* a size, no feature */
     CHECK_OK(rrs_cpu_check(&rich, &cpu));
     rich.xcr0 |= 1ull << 17;

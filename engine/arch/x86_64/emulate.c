@@ -46,7 +46,7 @@ bool rrs_emulate_trapped(uint8_t trapped_op, uint32_t cpu_level, struct user_reg
     }
 }
 
-static uint64_t register_value(const struct user_regs_struct *regs, int number)
+uint64_t rrs_register_value(const struct user_regs_struct *regs, int number)
 {
     const unsigned long long values[] = {
         regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp, regs->rsi, regs->rdi,
@@ -106,13 +106,13 @@ uint64_t rrs_operand_address(const struct rrs_insn *insn, const struct user_regs
         int index = (sib >> 3 & 7) | (prefixes.rex & 2) << 2;
         int base = (sib & 7) | (prefixes.rex & 1) << 3;
         if (index != 4)
-            address += register_value(regs, index) << (sib >> 6);
+            address += rrs_register_value(regs, index) << (sib >> 6);
         if ((sib & 7) == 5 && mod == 0)
             disp_bytes = 4;
         else
-            address += register_value(regs, base);
+            address += rrs_register_value(regs, base);
     } else {
-        address += register_value(regs, rm | (prefixes.rex & 1) << 3);
+        address += rrs_register_value(regs, rm | (prefixes.rex & 1) << 3);
     }
     address += (uint64_t)read_disp(at, disp_bytes);
     if (prefixes.address32)
