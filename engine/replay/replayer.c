@@ -408,8 +408,7 @@ static struct rrs_error *open_log(struct rrs_replayer *replayer)
     return rrs_event_cursor_seek_number(replayer->cursor, bounds.first_event, &replayer->next);
 }
 
-/* Instructions that this CPU lacks would fault, or give other results. Traces of old name no CPU.
- */
+/* Instructions that this CPU lacks would fault, or do something else. Old traces name no CPU. */
 static struct rrs_error *check_cpu(struct rrs_trace_reader *reader)
 {
     struct rrs_cpu recorded, here;
