@@ -18,6 +18,8 @@ static const struct command commands[] = {
     {"replay", "replay a recording", command_replay},
     {"count", "run a program and count its ticks", command_count},
     {"gdb", "debug a program or a recording, forwards and backwards", command_gdb},
+    {"console", "look at a recording by typed commands, without gdb", command_console},
+    {"gdbinit", "print what gdb needs to load the commands of rrsoft", command_gdbinit},
     {"ls", "list the traces", command_ls},
     {"info", "show what a trace says about its recording", command_info},
     {"events", "print the events of a trace", command_events},

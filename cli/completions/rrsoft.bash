@@ -4,10 +4,12 @@
 
 declare -gA _rrsoft_options=(
     [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
-    [replay]="--auto --no-echo"
+    [replay]="--auto --no-echo --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
-    [ls]="--quiet --json"
+    [console]="--end --eval-command"
+    [gdbinit]=""
+    [ls]="--quiet --sort-by-age --reverse --long-listing --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --items --json"
     [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
@@ -91,8 +93,14 @@ _rrsoft()
         compopt -o filenames
         ;;
     gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
+    replay:-x | replay:--gdb-x | replay:-d | replay:--debugger) compopt -o default ;;
+    replay:-g | replay:--goto | replay:-p | replay:--onprocess | replay:-f | replay:--onfork) ;;
+    replay:-o | replay:--debugger-option | replay:-i | replay:--interpreter) ;;
+    replay:-s | replay:--dbgport | replay:-h | replay:--dbghost) ;;
+    gdbinit:*) ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
-    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:-e | console:--eval-command) ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

@@ -68,7 +68,7 @@ def do_round(arguments, directory, native):
     if arguments.gone:
         os.unlink(arguments.command[0])
     for number in range(arguments.replays):
-        replayed = run([arguments.rrsoft, "replay", trace], arguments.timeout)
+        replayed = run([arguments.rrsoft, "replay", "--auto", trace], arguments.timeout)
         failed = check_replay(recorded, replayed, f"replay {number + 1}", arguments.timeout)
         if failed:
             return failed
