@@ -7,7 +7,8 @@
  * A forward run is the model: at PLACES (default 60) places of it, some a few instructions apart,
  * positions, registers and a hash of all memory are noted. Then they are visited in random order,
  * by steps backward, by reverse-continue to breakpoints, and by reverse-continue to writes. With
- * INDEXED, a copy of the trace with stored checkpoints, that one is visited, opened again and again.
+ * INDEXED, a copy of the trace with stored checkpoints, that one is visited, opened again and
+ * again.
  */
 #include "engine/replay/timeline.h"
 #include "lmdb-store/event_log_reader.h"
