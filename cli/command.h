@@ -32,12 +32,15 @@ const char *commands_nearest(const char *name);
 void commands_print_help(void);
 
 int command_check(int argc, char **argv);
+int command_index(int argc, char **argv);
+int command_console(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_du(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_events(int argc, char **argv);
 int command_extract(int argc, char **argv);
 int command_gdb(int argc, char **argv);
+int command_gdbinit(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_count(int argc, char **argv);
 int command_info(int argc, char **argv);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 20, HASH_DIGITS_MIN = 8 };
+enum { HASH_DIGITS_MIN = 8 };
 
 /* --- which file --- */
 
@@ -83,20 +83,18 @@ static struct rrs_error *choose(const struct source_list *list, const char *name
 
 /* --- its bytes --- */
 
+static struct rrs_error *write_piece(void *context, uint64_t offset, const uint8_t *piece,
+                                     size_t size)
+{
+    (void)offset;
+    fwrite(piece, 1, size, context); /* whoever has the stream looks for errors in the end */
+    return NULL;
+}
+
 static struct rrs_error *copy(struct rrs_trace_reader *reader, const struct source *source,
                               FILE *stream)
 {
-    uint64_t size;
-    _cleanup_free_ uint8_t *piece = malloc(PIECE_BYTES);
-    if (!piece)
-        return rrs_error_no_memory();
-    RRS_TRY(rrs_blob_size(reader, &source->hash, &size));
-    for (uint64_t done = 0; done < size && !ferror(stream); done += PIECE_BYTES) {
-        uint64_t count = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
-        RRS_TRY(rrs_blob_read(reader, &source->hash, done, piece, count));
-        fwrite(piece, 1, count, stream);
-    }
-    return NULL;
+    return rrs_blob_for_each_piece(reader, &source->hash, UINT64_MAX, write_piece, stream);
 }
 
 static struct rrs_error *copy_to_file(struct rrs_trace_reader *reader, const struct source *source,

@@ -127,6 +127,15 @@ static int list_table(const struct rrs_trace_dir_list *list)
     return exit_code;
 }
 
+static void reverse(struct rrs_trace_dir_list *list)
+{
+    for (size_t i = 0, n = list->n_entries; i < n / 2; i++) {
+        struct rrs_trace_dir_entry entry = list->entries[i];
+        list->entries[i] = list->entries[n - 1 - i];
+        list->entries[n - 1 - i] = entry;
+    }
+}
+
 static int list_names(const struct rrs_trace_dir_list *list)
 {
     for (size_t i = 0; i < list->n_entries; i++) {
@@ -154,9 +163,12 @@ static struct rrs_error *find_home(const char *argument, char **home)
 
 int command_ls(int argc, char **argv)
 {
-    bool json = false, quiet = false;
+    bool json = false, quiet = false, by_age = false, newest_first = false, long_listing = false;
     const struct option_row options[] = {
         {"quiet", 'q', OPTION_FLAG, NULL, "print names only", &quiet},
+        {"sort-by-age", 't', OPTION_FLAG, NULL, "the same, as 'rr ls -t' does", &by_age},
+        {"reverse", 'r', OPTION_FLAG, NULL, "newest first", &newest_first},
+        {"long-listing", 'l', OPTION_FLAG, NULL, "print all, also with -t", &long_listing},
         {"json", 0, OPTION_FLAG, NULL, "print a JSON array of traces", &json},
         {0},
     };
@@ -179,9 +191,11 @@ int command_ls(int argc, char **argv)
         error = rrs_trace_dir_list(home, &list);
     if (error)
         return print_rrs_error(error);
+    if (newest_first)
+        reverse(&list);
     if (json)
         return list_json(&list);
-    if (quiet)
+    if (quiet || (by_age && !long_listing))
         return list_names(&list);
     if (list.n_entries > 0)
         return list_table(&list);

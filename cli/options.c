@@ -58,13 +58,22 @@ static void print_option(const struct option_row *row)
     printf("  %-22s  %s\n", left, row->help);
 }
 
+static const struct option_row *find_letter(const struct usage *usage, char letter)
+{
+    for (const struct option_row *row = usage->options; row->name; row++)
+        if (row->letter == letter)
+            return row;
+    return NULL;
+}
+
 static void print_help(const struct usage *usage)
 {
     printf("Usage: rrsoft %s [OPTION]...%s%s\n\n%s\nOptions:\n", usage->command,
            *usage->arguments ? " " : "", usage->arguments, usage->description);
     for (const struct option_row *row = usage->options; row->name; row++)
         print_option(row);
-    print_option(&(struct option_row){.name = "help", .letter = 'h', .help = "show this help"});
+    char letter = find_letter(usage, 'h') ? '\0' : 'h';
+    print_option(&(struct option_row){.name = "help", .letter = letter, .help = "show this help"});
 }
 
 static bool complain_unknown(const struct usage *usage, const char *word, const char *name)
@@ -160,23 +169,15 @@ static bool parse_long(struct parser *parser, const char *word)
     return complain_unknown(parser->usage, word, name);
 }
 
-static const struct option_row *find_letter(const struct usage *usage, char letter)
-{
-    for (const struct option_row *row = usage->options; row->name; row++)
-        if (row->letter == letter)
-            return row;
-    return NULL;
-}
-
 /* One word of letters: flags may share it, and the first option with a value takes the rest. */
 static bool parse_letters(struct parser *parser, const char *word)
 {
     for (const char *letter = word + 1; *letter; letter++) {
-        if (*letter == 'h') {
+        const struct option_row *row = find_letter(parser->usage, *letter);
+        if (!row && *letter == 'h') {
             parser->help = true;
             continue;
         }
-        const struct option_row *row = find_letter(parser->usage, *letter);
         if (!row)
             return complain_unknown(parser->usage, word, NULL);
         if (row->kind != OPTION_FLAG)

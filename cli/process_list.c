@@ -103,6 +103,7 @@ static struct rrs_error *set_program(struct process *process, struct rrs_trace_r
     process->command_line = strings.arguments;
     process->n_words = strings.n_arguments;
     process->n_execs++;
+    process->exec_event = event->number;
     strings.program = NULL;
     strings.arguments = NULL;
     strings.n_arguments = 0;

@@ -13,6 +13,7 @@ struct process {
     size_t parent_place; /* in the list, plus 1, always before this one; 0: none */
     uint32_t n_tasks;    /* all that it ever had */
     uint32_t n_execs;
+    uint64_t exec_event; /* by which it loaded what it ran last; 0: none */
     uint64_t ticks;
     uint64_t first_event, last_event; /* of its life; 0: none seen */
     bool ended;

@@ -113,31 +113,39 @@ static char *format_command(const struct process *process, uint32_t depth)
         process->program ? text_escape(process->program, strlen(process->program)) : NULL;
     const char *text = process->n_words ? words : program;
     int indent = (int)(depth < DEPTH_MAX ? depth : DEPTH_MAX) * 2;
-    if (asprintf(&line, process->n_execs || !process->parent ? "%*s%s" : "%*s[%s]", indent, "",
-                 text ? text : "") < 0)
-        return NULL;
-    return line;
+    if (process->parent && !process->n_execs)
+        text = "(forked without exec)";
+    return asprintf(&line, "%*s%s", indent, "", text ? text : "") < 0 ? NULL : line;
 }
 
+static void add_number(struct table *table, uint64_t number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    table_add(table, text);
+}
+
+/* The first four columns are those of `rr ps`, for front ends that read them. */
 static void add_row(struct table *table, const struct process *process, uint32_t depth)
 {
     char text[64];
-    const uint64_t numbers[] = {(uint32_t)process->pid, (uint32_t)process->parent, process->n_tasks,
-                                process->ticks, process->first_event};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        snprintf(text, sizeof text, "%" PRIu64, numbers[i]);
-        table_add(table, i == 1 && !process->parent ? "-" : text);
-    }
+    add_number(table, (uint32_t)process->pid);
+    if (process->parent)
+        add_number(table, (uint32_t)process->parent);
+    else
+        table_add(table, "--");
     table_add(table, format_end(process, text));
     _cleanup_free_ char *command = format_command(process, depth);
     table_add_verbatim(table, command ? command : "");
+    add_number(table, process->n_tasks);
+    add_number(table, process->ticks);
+    add_number(table, process->first_event);
 }
 
 static struct rrs_error *print_table(const struct process_list *list, const struct tree *tree)
 {
-    static const char *const heads[] = {"PROCESS", "PARENT", "TASKS",  "TICKS",
-                                        "EVENT",   "END",    "COMMAND"};
-    struct table *table = table_create("rrrrrll");
+    static const char *const heads[] = {"PID", "PPID", "EXIT", "CMD", "TASKS", "TICKS", "EVENT"};
+    struct table *table = table_create("rrllrrr");
     if (!table)
         return rrs_error_no_memory();
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -214,8 +222,8 @@ int command_ps(int argc, char **argv)
         .command = "ps",
         .arguments = "[TRACE]",
         .description =
-            "Prints the processes of a recording as a tree: number, parent, tasks, ticks, first\n"
-            "event, exit status or signal, command line (in brackets: the parent's).\n" TRACE_HELP,
+            "Prints the processes of a recording as a tree: number, parent, exit status or\n"
+            "signal, command line, tasks, ticks, first event.\n" TRACE_HELP,
         .arguments_max = 1,
         .options = options,
     };

@@ -2,11 +2,12 @@
 /* The connection; see the header. */
 #include "gdbserver/link.h"
 
+#include "lmdb-store/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -20,16 +21,9 @@ struct link_packet {
     uint8_t data[];
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void link_init(struct link *link, int in, int out)
 {
-    *link = (struct link){.in = in, .out = out, .last_sent_ns = now_ns()};
+    *link = (struct link){.in = in, .out = out, .last_sent_ns = rrs_clock_ns(CLOCK_MONOTONIC)};
 }
 
 void link_deinit(struct link *link)
@@ -57,7 +51,7 @@ static void write_all(struct link *link, const uint8_t *data, size_t size)
         data += written;
         size -= (size_t)written;
     }
-    link->last_sent_ns = now_ns();
+    link->last_sent_ns = rrs_clock_ns(CLOCK_MONOTONIC);
 }
 
 static void log_packet(struct link *link, const char *direction, const void *data, size_t size)
@@ -184,7 +178,7 @@ void link_poll(struct link *link)
 {
     while (!link->closed && link->waiting_bytes < MAX_WAITING_BYTES && read_some(link, false))
         ;
-    if (!link->closed && now_ns() - link->last_sent_ns > ALIVE_AFTER_NS)
+    if (!link->closed && rrs_clock_ns(CLOCK_MONOTONIC) - link->last_sent_ns > ALIVE_AFTER_NS)
         link_notify(link, "Alive:1");
 }
 

@@ -4,18 +4,11 @@
 
 #include "engine/events/kinds.h"
 #include "gdbserver/event_stops.h"
+#include "lmdb-store/clock.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 enum { SAY_AFTER_NS = 3000000000U };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void breathe(server *server)
 {
@@ -30,7 +23,7 @@ void rrs_gdbserver_progress(void *context, uint64_t done, uint64_t total)
     if (!server)
         return;
     breathe(server);
-    uint64_t now = now_ns();
+    uint64_t now = rrs_clock_ns(CLOCK_MONOTONIC);
     if (!server->moving || total == 0 || now - server->moving_since_ns < SAY_AFTER_NS ||
         now - server->said_ns < SAY_AFTER_NS)
         return;
@@ -263,7 +256,7 @@ static void choose_stopped(server *server)
 struct rrs_error *move_and_reply(server *server, const struct movement *movement)
 {
     server->moving = true;
-    server->moving_since_ns = server->said_ns = now_ns();
+    server->moving_since_ns = server->said_ns = rrs_clock_ns(CLOCK_MONOTONIC);
     say_waiting(server);
     struct rrs_error *error = do_movement(server, movement);
     if (error) {

@@ -21,9 +21,10 @@
 enum { EXIT_WRONG_USAGE = 2 };
 
 struct program_options {
-    bool stdio, once, end, verbose;
+    bool stdio, once, end, wait_for_run, verbose;
     const char *socket, *tcp;
     long pid;
+    unsigned long long event;
     const char *recording;
 };
 
@@ -42,6 +43,8 @@ static const char help[] =
     "                          (port 0: any); the protocol knows no passwords\n"
     "  -p, --pid PID           show this process of the recording first\n"
     "      --end               begin at the end of the recording\n"
+    "      --event N           begin in front of this event\n"
+    "      --wait-for-run      show no process before gdb says 'run'\n"
     "      --once              end when the first gdb is gone\n"
     "  -v, --verbose           print every packet to standard error\n"
     "  -h, --help              show this help\n"
@@ -71,6 +74,13 @@ static int complain_usage(const char *text)
     return EXIT_WRONG_USAGE;
 }
 
+static bool parse_event(const char *text, unsigned long long *event)
+{
+    char *end;
+    *event = strtoull(text, &end, 10);
+    return isdigit((unsigned char)*text) && !*end && *event > 0;
+}
+
 static bool parse_pid(const char *text, long *pid)
 {
     char *end;
@@ -81,11 +91,13 @@ static bool parse_pid(const char *text, long *pid)
 /* Returns -1 to go on, or the exit code. */
 static int parse(int argc, char **argv, struct program_options *options)
 {
-    enum { STDIO = 256, SOCKET, TCP, END, ONCE };
+    enum { STDIO = 256, SOCKET, TCP, END, EVENT, WAIT_FOR_RUN, ONCE };
     static const struct option rows[] = {
         {"stdio", no_argument, NULL, STDIO},   {"socket", required_argument, NULL, SOCKET},
         {"tcp", required_argument, NULL, TCP}, {"pid", required_argument, NULL, 'p'},
-        {"end", no_argument, NULL, END},       {"once", no_argument, NULL, ONCE},
+        {"end", no_argument, NULL, END},       {"event", required_argument, NULL, EVENT},
+        {"wait-for-run", no_argument, NULL, WAIT_FOR_RUN},
+        {"once", no_argument, NULL, ONCE},
         {"verbose", no_argument, NULL, 'v'},   {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},   {0},
     };
@@ -104,6 +116,13 @@ static int parse(int argc, char **argv, struct program_options *options)
             break;
         case END:
             options->end = true;
+            break;
+        case EVENT:
+            if (!parse_event(optarg, &options->event))
+                return complain_usage("--event needs the number of an event");
+            break;
+        case WAIT_FOR_RUN:
+            options->wait_for_run = true;
             break;
         case ONCE:
             options->once = true;
@@ -131,6 +150,8 @@ static int parse(int argc, char **argv, struct program_options *options)
         return complain_usage("one recording at a time");
     if (options->stdio + (options->socket != NULL) + (options->tcp != NULL) > 1)
         return complain_usage("--stdio, --socket and --tcp exclude each other");
+    if (options->end && options->event)
+        return complain_usage("--end and --event exclude each other");
     options->recording = argv[optind];
     return -1;
 }
@@ -199,6 +220,8 @@ static struct rrs_error *serve(struct rrs_timeline *timeline, const struct progr
     struct rrs_gdbserver_options settings = {
         .pid = (pid_t)options->pid,
         .at_end = options->end,
+        .event = options->event,
+        .waits_for_run = options->wait_for_run,
         .log = options->verbose ? log_packet : NULL,
     };
     RRS_TRY(rrs_gdbserver_create(timeline, &settings, server));

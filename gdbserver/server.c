@@ -51,6 +51,8 @@ static struct rrs_error *begin(server *server)
         RRS_TRY(process_find(server, server->options.pid));
     if (server->options.at_end)
         RRS_TRY(begin_at_end(server));
+    else if (server->options.event)
+        RRS_TRY(move_to_event(server, server->options.event));
     server->tid = thread_choose(server, server->tid);
     return NULL;
 }

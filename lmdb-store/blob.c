@@ -331,6 +331,49 @@ struct rrs_error *rrs_blob_read(struct rrs_trace_reader *reader, const struct rr
     return NULL;
 }
 
+struct rrs_error *rrs_blob_for_each_piece(
+    struct rrs_trace_reader *reader, const struct rrs_hash *hash, uint64_t size_bytes,
+    struct rrs_error *(*visit)(void *context, uint64_t offset_bytes, const uint8_t *piece,
+                               size_t piece_bytes),
+    void *context)
+{
+    enum { PIECE = 1 << 20 };
+    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
+    if (!bytes)
+        return rrs_error_no_memory();
+    if (size_bytes == UINT64_MAX)
+        RRS_TRY(rrs_blob_size(reader, hash, &size_bytes));
+    for (uint64_t done = 0, piece; done < size_bytes; done += piece) {
+        piece = size_bytes - done < PIECE ? size_bytes - done : PIECE;
+        RRS_TRY(rrs_blob_read(reader, hash, done, bytes, piece));
+        RRS_TRY(visit(context, done, bytes, piece));
+    }
+    return NULL;
+}
+
+struct destination {
+    int fd;
+    uint64_t offset_bytes;
+};
+
+static struct rrs_error *write_piece(void *context, uint64_t offset_bytes, const uint8_t *piece,
+                                     size_t piece_bytes)
+{
+    const struct destination *to = context;
+    ssize_t written = pwrite(to->fd, piece, piece_bytes, (off_t)(to->offset_bytes + offset_bytes));
+    return written == (ssize_t)piece_bytes
+               ? NULL
+               : rrs_error_os(written < 0 ? errno : ENOSPC, NULL, "writing a blob to a file");
+}
+
+struct rrs_error *rrs_blob_copy_to_file(struct rrs_trace_reader *reader,
+                                        const struct rrs_hash *hash, uint64_t size_bytes, int fd,
+                                        uint64_t offset_bytes)
+{
+    struct destination to = {fd, offset_bytes};
+    return rrs_blob_for_each_piece(reader, hash, size_bytes, write_piece, &to);
+}
+
 struct rrs_error *rrs_blob_for_each(struct rrs_trace_reader *reader,
                                     struct rrs_error *(*visit)(void *context,
                                                                const struct rrs_hash *hash,

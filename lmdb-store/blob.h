@@ -49,6 +49,26 @@ RRS_MUST_CHECK struct rrs_error *rrs_blob_read(struct rrs_trace_reader *reader,
                                                const struct rrs_hash *hash, uint64_t offset_bytes,
                                                void *buffer, uint64_t size_bytes);
 
+/**
+ * Calls `visit` with the first `size_bytes` bytes of a blob (UINT64_MAX: all), in pieces of a
+ * bounded size and in order; `offset_bytes` is that of the piece. An error that it returns ends
+ * this and is passed on. Errors: those of rrs_blob_read().
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_blob_for_each_piece(
+    struct rrs_trace_reader *reader, const struct rrs_hash *hash, uint64_t size_bytes,
+    struct rrs_error *(*visit)(void *context, uint64_t offset_bytes, const uint8_t *piece,
+                               size_t piece_bytes),
+    void *context);
+
+/**
+ * Writes the first `size_bytes` bytes of a blob to the file `fd` from `offset_bytes` on (pwrite).
+ * Errors: OS if writing fails; those of rrs_blob_read().
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_blob_copy_to_file(struct rrs_trace_reader *reader,
+                                                       const struct rrs_hash *hash,
+                                                       uint64_t size_bytes, int fd,
+                                                       uint64_t offset_bytes);
+
 /** Calls `visit` for each blob in order of hash, until it returns an error, which is passed on. */
 RRS_MUST_CHECK struct rrs_error *rrs_blob_for_each(
     struct rrs_trace_reader *reader,

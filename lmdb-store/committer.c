@@ -10,21 +10,15 @@
  */
 #include "lmdb-store/writer_state.h"
 
+#include "lmdb-store/clock.h"
 #include "lmdb-store/metadata_format.h"
 
 #include <stdio.h>
-#include <time.h>
-
-uint64_t rrs_monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void set_deadline(struct rrs_committer *committer)
 {
-    committer->deadline_ns = rrs_monotonic_ns() + UINT64_C(1000000) * RRS_COMMIT_INTERVAL_MS;
+    committer->deadline_ns =
+        rrs_clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * RRS_COMMIT_INTERVAL_MS;
 }
 
 static struct rrs_error *begin(struct rrs_committer *committer)
@@ -134,7 +128,7 @@ static struct rrs_error *write_snapshot(struct rrs_committer *committer)
 /* Commits if it is time to, and takes care that what is staged gets its turn. */
 static struct rrs_error *keep_promise(struct rrs_committer *committer)
 {
-    bool is_due = rrs_monotonic_ns() >= committer->deadline_ns;
+    bool is_due = rrs_clock_ns(CLOCK_MONOTONIC) >= committer->deadline_ns;
     if (is_due || committer->uncommitted_bytes >= RRS_COMMIT_BYTES)
         RRS_TRY(commit(committer));
     if (is_due && !committer->snapshot.frame)
@@ -167,9 +161,7 @@ static void write_epitaph(struct rrs_committer *committer, const struct rrs_erro
     struct rrs_trace_end end = {.end_kind = failure->code == RRS_ERROR_DISK_FULL
                                                 ? RRS_TRACE_END_DISK_FULL
                                                 : RRS_TRACE_END_FAILED};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    end.wall_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    end.wall_ns = rrs_clock_ns(CLOCK_REALTIME);
     snprintf(end.detail, sizeof end.detail, "%s", failure->message);
     struct rrs_error *error = write_end_if_none(committer, &end);
     abort_transaction(committer);

@@ -181,8 +181,4 @@ RRS_MUST_CHECK struct rrs_error *rrs_chunk_store_list(struct rrs_committer *comm
                                                       struct rrs_hasher *hasher, const void *data,
                                                       uint64_t size_bytes, uint64_t *ids);
 
-/* ---- time ---- */
-
-uint64_t rrs_monotonic_ns(void);
-
 #endif

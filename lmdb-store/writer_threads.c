@@ -2,6 +2,8 @@
 /* The writer's threads: workers, which prepare; the committer (committer.c); the syncer. */
 #include "lmdb-store/writer_state.h"
 
+#include "lmdb-store/clock.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <time.h>
@@ -35,7 +37,8 @@ static void *syncer_main(void *argument)
     struct rrs_work_queue *queue = &writer->queue;
     rrs_work_queue_lock(queue);
     while (!queue->stopping) {
-        uint64_t until_ns = rrs_monotonic_ns() + UINT64_C(1000000) * RRS_SYNC_INTERVAL_MS;
+        uint64_t until_ns =
+            rrs_clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * RRS_SYNC_INTERVAL_MS;
         rrs_work_queue_wait_stop_locked(queue, until_ns);
         rrs_work_queue_unlock(queue);
         sync_if_needed(writer);

@@ -3,11 +3,13 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
-    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
-    [replay]="--auto --no-echo"
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --stats --quiet"
+    [replay]="--auto --no-echo --keep-free --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
-    [ls]="--quiet --json"
+    [console]="--end --eval-command"
+    [gdbinit]=""
+    [ls]="--quiet --sort-by-age --reverse --long-listing --json"
     [info]="--environment --json"
     [events]="--from --to --tick --task --kind --data --items --json"
     [dump]="--from --to --tick --task --kind --strings --time --mappings --json"
@@ -15,6 +17,7 @@ declare -gA _rrsoft_options=(
     [sources]="--json"
     [extract]="--output"
     [diff]="--exact --strings --json"
+    [index]="--every"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -40,7 +43,7 @@ _rrsoft_program_word()
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on | --wait) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -51,6 +54,7 @@ _rrsoft_program_word()
         case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
         --at-limit) mapfile -t COMPREPLY < <(compgen -W "go-on kill" -- "$word") ;;
+        --wait) mapfile -t COMPREPLY < <(compgen -W "all main" -- "$word") ;;
         --save-on) mapfile -t COMPREPLY < <(compgen -W "always failure" -- "$word") ;;
         --output | -o | --chdir)
             mapfile -t COMPREPLY < <(compgen -d -- "$word")
@@ -91,8 +95,14 @@ _rrsoft()
         compopt -o filenames
         ;;
     gdb:-x | gdb:--command | gdb:--gdb) compopt -o default ;;
+    replay:-x | replay:--gdb-x | replay:-d | replay:--debugger) compopt -o default ;;
+    replay:-g | replay:--goto | replay:-p | replay:--onprocess | replay:-f | replay:--onfork) ;;
+    replay:-o | replay:--debugger-option | replay:-i | replay:--interpreter) ;;
+    replay:-s | replay:--dbgport | replay:-h | replay:--dbghost) ;;
+    gdbinit:*) ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
-    dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:-e | console:--eval-command) ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | index:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

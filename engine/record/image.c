@@ -220,7 +220,7 @@ static struct rrs_error *add_mmap(struct rrs_recorder *recorder, const struct rr
     char path[PATH_MAX];
     struct rrs_map_item map = {
         .start = start,
-        .end = start + ((asked->rsi + PAGE - 1) & ~(uint64_t)(PAGE - 1)),
+        .end = start + rrs_page_up(asked->rsi),
         .prot = (int)asked->rdx & (PROT_READ | PROT_WRITE | PROT_EXEC),
         .shared = asked->r10 & MAP_SHARED,
         .grows_down = asked->r10 & MAP_GROWSDOWN,
@@ -248,7 +248,7 @@ static struct rrs_error *add_shmat(struct rrs_recorder *recorder, const struct r
                (asked->rdx & SHM_EXEC ? PROT_EXEC : 0);
     struct rrs_map_item map = {
         .start = start,
-        .end = start + ((ds.shm_segsz + PAGE - 1) & ~(uint64_t)(PAGE - 1)),
+        .end = start + rrs_page_up(ds.shm_segsz),
         .prot = prot,
         .shared = true,
         .identity = segments + (uint32_t)asked->rdi,

@@ -6,7 +6,6 @@
 #include "engine/run/descriptors.h"
 #include "engine/run/remote.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,18 +109,14 @@ static struct rrs_error *map_copy(struct rrs_replayer *replayer, struct rrs_task
                                   const struct rrs_map_entry *entry,
                                   const struct rrs_content_file *file)
 {
-    struct rrs_session *session = &replayer->session;
-    int64_t fd;
-    int prot = entry->prot & PROT_EXEC ? (entry->prot & ~PROT_EXEC) | PROT_READ : entry->prot;
-    RRS_TRY(rrs_give_descriptor(session, task, file->fd, O_RDWR,
-                                task->space->runtime + RRS_RUNTIME_SCRATCH, &fd));
-    RRS_TRY(
-        rrs_remote_call_ok(session, task, "mapping a copy", SYS_mmap,
-                           RRS_ARGUMENTS(entry->start, entry->end - entry->start, (uint64_t)prot,
-                                         MAP_SHARED | MAP_FIXED, (uint64_t)fd, entry->file_offset),
-                           NULL));
-    return rrs_remote_call_ok(session, task, "closing a copy", SYS_close,
-                              RRS_ARGUMENTS((uint64_t)fd), NULL);
+    return rrs_map_file(&replayer->session, task, file->fd,
+                        &(struct rrs_file_mapping){
+                            .start = entry->start,
+                            .size_bytes = entry->end - entry->start,
+                            .offset_bytes = entry->file_offset,
+                            .prot = (uint64_t)entry->prot,
+                            .shared = true,
+                        });
 }
 
 static struct rrs_error *map_copies(struct rrs_replayer *replayer, struct rrs_replay_task *tasks,

@@ -13,19 +13,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-enum { PAGE = 4096 };
-
-static rrs_addr page_up(rrs_addr address)
-{
-    return (address + PAGE - 1) & ~(rrs_addr)(PAGE - 1);
-}
-
-/* No code of the program's is executable for the kernel. */
-static uint64_t real_protection(uint64_t prot)
-{
-    return prot & PROT_EXEC ? (prot & ~(uint64_t)PROT_EXEC) | PROT_READ : prot;
-}
-
 static struct rrs_error *inject(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                 const char *what, long number, const uint64_t arguments[6])
 {
@@ -41,25 +28,23 @@ static struct rrs_error *map_anonymous(struct rrs_replayer *replayer, struct rrs
                      (uint64_t)(map->grows_down ? MAP_GROWSDOWN : 0);
     return inject(replayer, task, "mapping memory", SYS_mmap,
                   RRS_ARGUMENTS(map->start, map->end - map->start,
-                                real_protection((uint64_t)map->prot), flags, (uint64_t)-1));
+                                rrs_real_protection((uint64_t)map->prot), flags, (uint64_t)-1));
 }
 
 static struct rrs_error *map_file(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                   const struct rrs_map_item *map,
                                   const struct rrs_content_file *file)
 {
-    int64_t fd;
-    struct rrs_task *host = task->task;
     if (map->file_offset < file->offset)
         return rrs_replay_diverged(replayer, "a mapping begins in front of its file's contents");
-    RRS_TRY(rrs_give_descriptor(&replayer->session, host, file->fd, O_RDWR,
-                                host->space->runtime + RRS_RUNTIME_SCRATCH, &fd));
-    RRS_TRY(inject(replayer, task, "mapping a file", SYS_mmap,
-                   RRS_ARGUMENTS(map->start, map->end - map->start,
-                                 real_protection((uint64_t)map->prot),
-                                 (map->shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, (uint64_t)fd,
-                                 map->file_offset - file->offset)));
-    return inject(replayer, task, "closing a file", SYS_close, RRS_ARGUMENTS((uint64_t)fd));
+    return rrs_map_file(&replayer->session, task->task, file->fd,
+                        &(struct rrs_file_mapping){
+                            .start = map->start,
+                            .size_bytes = map->end - map->start,
+                            .offset_bytes = map->file_offset - file->offset,
+                            .prot = (uint64_t)map->prot,
+                            .shared = map->shared,
+                        });
 }
 
 /* The translator's view of the new mapping. */
@@ -88,6 +73,7 @@ struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer, struct rrs_repla
                                  const struct rrs_map_item *map)
 {
     const struct rrs_content_file *file = NULL;
+    RRS_TRY(rrs_replay_check_range(replayer, task, map->start, map->end - map->start));
     bool has_file = map->shared || map->source == RRS_MAP_FILE;
     if (has_file)
         RRS_TRY(rrs_contents_file(&replayer->contents, replayer->reader, map, &file));
@@ -104,6 +90,10 @@ struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer, struct rrs_repla
                                              .grows_down = map->grows_down,
                                              .identity = map->identity,
                                              .file_offset = map->file_offset,
+                                             .source = map->source,
+                                             .blob_offset = map->blob_offset,
+                                             .blob_bytes = map->blob_bytes,
+                                             .blob = map->blob,
                                              .path = path,
                                          });
     free(path);
@@ -124,9 +114,15 @@ static struct rrs_error *note_change(const struct mapping_call *c)
     return rrs_calls_mapping_changed(&c->replayer->session, c->task->task, c->result);
 }
 
+static struct rrs_error *check_range(const struct mapping_call *c, rrs_addr start, uint64_t bytes)
+{
+    return rrs_replay_check_range(c->replayer, c->task, start, bytes);
+}
+
 static struct rrs_error *call_munmap(const struct mapping_call *c)
 {
-    rrs_map_list_remove(&c->task->space->maps, c->args[0], c->args[0] + page_up(c->args[1]));
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
+    rrs_map_list_remove(&c->task->space->maps, c->args[0], c->args[0] + rrs_page_up(c->args[1]));
     RRS_TRY(inject(c->replayer, c->task, "unmapping", SYS_munmap,
                    RRS_ARGUMENTS(c->args[0], c->args[1])));
     return note_change(c);
@@ -135,10 +131,11 @@ static struct rrs_error *call_munmap(const struct mapping_call *c)
 static struct rrs_error *call_mprotect(const struct mapping_call *c)
 {
     enum { PROTECTIONS = PROT_READ | PROT_WRITE | PROT_EXEC };
-    rrs_map_list_protect(&c->task->space->maps, c->args[0], c->args[0] + page_up(c->args[1]),
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
+    rrs_map_list_protect(&c->task->space->maps, c->args[0], c->args[0] + rrs_page_up(c->args[1]),
                          (int)c->args[2] & PROTECTIONS);
     RRS_TRY(inject(c->replayer, c->task, "protecting memory", SYS_mprotect,
-                   RRS_ARGUMENTS(c->args[0], c->args[1], real_protection(c->args[2]))));
+                   RRS_ARGUMENTS(c->args[0], c->args[1], rrs_real_protection(c->args[2]))));
     return note_change(c);
 }
 
@@ -146,10 +143,12 @@ static struct rrs_error *call_mremap(const struct mapping_call *c)
 {
     enum { DONT_UNMAP = 4 }; /* MREMAP_DONTUNMAP */
     uint64_t flags = c->args[3] & DONT_UNMAP;
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
+    RRS_TRY(check_range(c, c->result, rrs_page_up(c->args[2])));
     if (c->result != c->args[0])
         flags |= MREMAP_MAYMOVE | MREMAP_FIXED;
-    rrs_map_list_move(&c->task->space->maps, c->args[0], page_up(c->args[1]), c->result,
-                      page_up(c->args[2]), flags & DONT_UNMAP);
+    rrs_map_list_move(&c->task->space->maps, c->args[0], rrs_page_up(c->args[1]), c->result,
+                      rrs_page_up(c->args[2]), flags & DONT_UNMAP);
     RRS_TRY(inject(c->replayer, c->task, "moving a mapping", SYS_mremap,
                    RRS_ARGUMENTS(c->args[0], c->args[1], c->args[2], flags, c->result)));
     return note_change(c);
@@ -158,9 +157,10 @@ static struct rrs_error *call_mremap(const struct mapping_call *c)
 static struct rrs_error *call_brk(const struct mapping_call *c)
 {
     struct rrs_replay_space *space = c->task->space;
-    rrs_addr from = page_up(space->brk), to = page_up(c->result);
+    rrs_addr from = rrs_page_up(space->brk), to = rrs_page_up(c->result);
     space->brk = c->result;
     if (to < from) {
+        RRS_TRY(check_range(c, to, from - to));
         rrs_map_list_remove(&space->maps, to, from);
         return inject(c->replayer, c->task, "shrinking the heap", SYS_munmap,
                       RRS_ARGUMENTS(to, from - to));
@@ -181,8 +181,8 @@ static void note_on_fork(const struct mapping_call *c)
     enum rrs_on_fork on_fork = c->args[2] == MADV_DONTFORK     ? RRS_ON_FORK_OMIT
                                : c->args[2] == MADV_WIPEONFORK ? RRS_ON_FORK_WIPE
                                                                : RRS_ON_FORK_COPY;
-    rrs_map_list_set_on_fork(&c->task->space->maps, c->args[0], c->args[0] + page_up(c->args[1]),
-                             on_fork);
+    rrs_map_list_set_on_fork(&c->task->space->maps, c->args[0],
+                             c->args[0] + rrs_page_up(c->args[1]), on_fork);
 }
 
 struct rrs_error *rrs_replay_after_fork(struct rrs_replayer *replayer,
@@ -208,6 +208,7 @@ struct rrs_error *rrs_replay_after_fork(struct rrs_replayer *replayer,
 
 static struct rrs_error *call_madvise(const struct mapping_call *c)
 {
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
     if (c->args[2] == MADV_DONTFORK || c->args[2] == MADV_DOFORK || c->args[2] == MADV_WIPEONFORK ||
         c->args[2] == MADV_KEEPONFORK)
         note_on_fork(c);
@@ -215,9 +216,9 @@ static struct rrs_error *call_madvise(const struct mapping_call *c)
     struct rrs_task *task = c->task->task;
     if (advice != MADV_DONTNEED && advice != MADV_REMOVE)
         return NULL;
-    if (rrs_space_has_code(task->space, c->args[0], c->args[0] + page_up(c->args[1])))
+    if (rrs_space_has_code(task->space, c->args[0], c->args[0] + rrs_page_up(c->args[1])))
         rrs_space_contents_gone(&c->replayer->session, task->space, c->args[0],
-                                c->args[0] + page_up(c->args[1]));
+                                c->args[0] + rrs_page_up(c->args[1]));
     return inject(c->replayer, c->task, "dropping memory", SYS_madvise,
                   RRS_ARGUMENTS(c->args[0], c->args[1], advice));
 }

@@ -11,15 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shadow code with a break at `pc` is other code than that without. */
-static void forget_code(struct rrs_replay_task *task, rrs_addr pc)
-{
-    struct rrs_attachment *attachment = rrs_space_attachment_at(task->task->space, pc);
-    int64_t at = attachment ? (int64_t)(pc - attachment->base) : 0;
-    if (attachment)
-        rrs_code_cache_drop(&attachment->module->cache, at, at + 1);
-}
-
 /* The session's breaks and one more, in order. */
 static rrs_addr *add_break(const struct rrs_session *session, rrs_addr pc)
 {
@@ -48,11 +39,11 @@ static struct rrs_error *run_to_pc(struct rrs_replayer *replayer, struct rrs_rep
         return rrs_error_no_memory();
     session->breaks = breaks;
     session->break_count++;
-    forget_code(task, pc);
+    rrs_space_drop_code_at(task->task->space, pc); /* with the break it is other code */
     struct rrs_error *error = rrs_replay_run(replayer, task, 0);
     session->breaks = before;
     session->break_count--;
-    forget_code(task, pc);
+    rrs_space_drop_code_at(task->task->space, pc);
     free(breaks);
     return error;
 }

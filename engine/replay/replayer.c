@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/replay/replayer.h"
 
+#include "engine/arch/x86_64/features.h"
+#include "engine/replay/symbol.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "engine/syscalls/table.h"
@@ -20,15 +22,20 @@
 
 struct rrs_error *rrs_replay_diverged(const struct rrs_replayer *replayer, const char *format, ...)
 {
-    char what[400];
+    char what[400], where[400] = "";
     const struct rrs_event *event = replayer->next;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
+    const struct rrs_replay_task *task = rrs_replay_find_task(replayer, event->task);
+    rrs_addr pc = task ? task->task->regs.rip : 0;
+    if (task)
+        rrs_replay_describe_pc(replayer, task, pc, where, sizeof where);
     struct rrs_error *error = rrs_error_create(
-        RRS_ERROR_DIVERGED, "event %lu (task %d, tick %lu): %s", (unsigned long)event->number,
-        event->task, (unsigned long)event->tick, what);
+        RRS_ERROR_DIVERGED, "event %lu (task %d, tick %lu%s%s): %s", (unsigned long)event->number,
+        event->task, (unsigned long)event->tick, task ? ", at " : "", where, what);
+    error->address = pc;
     error->event = event->number;
     error->tick = event->tick;
     error->task = event->task;
@@ -59,16 +66,14 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
     char came[160];
     if (call->call.number != task->task->call) {
         rrs_replay_print_call(task->task, came, sizeof came);
-        return rrs_replay_diverged(replayer, "expected system call %s, %s came (at %#lx)",
-                                   row ? row->shape.name : "of no name", came,
-                                   (unsigned long)task->task->call_pc);
+        return rrs_replay_diverged(replayer, "expected system call %s, %s came",
+                                   row ? row->shape.name : "of no name", came);
     }
     for (int i = 0; i < 6; i++)
         if (args[i] != call->call.args[i])
-            return rrs_replay_diverged(
-                replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
-                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i],
-                (unsigned long)args[i], (unsigned long)task->task->call_pc);
+            return rrs_replay_diverged(replayer, "%s: argument %d: expected %#lx, %#lx came",
+                                       row ? row->shape.name : "system call", i + 1,
+                                       (unsigned long)call->call.args[i], (unsigned long)args[i]);
     return NULL;
 }
 
@@ -87,66 +92,15 @@ static struct rrs_error *begin_call(struct rrs_replayer *replayer, struct rrs_re
     return check_call(replayer, task, call);
 }
 
-/* What the program wrote to its standard output and error is shown again. */
-static void echo(const struct rrs_replay_task *task, const struct rrs_item *call, int64_t result,
-                 int fd)
-{
-    enum { MOST = 1 << 16 };
-    bool plain = call->call.number == SYS_write, vector = call->call.number == SYS_writev;
-    if ((!plain && !vector) || (fd != 1 && fd != 2) || result <= 0)
-        return;
-    struct iovec parts[IOV_MAX], one = {(void *)(uintptr_t)call->call.args[1], (size_t)result};
-    uint64_t count = plain ? 1 : call->call.args[2];
-    if (count > IOV_MAX)
-        return;
-    parts[0] = one;
-    if (vector && rrs_tracee_read(task->space->host, call->call.args[1], parts,
-                                  count * sizeof parts[0]) != count * sizeof parts[0])
-        return;
-    uint64_t left = (uint64_t)result;
-    for (uint64_t i = 0; i < count && left; i++) {
-        uint64_t bytes = parts[i].iov_len < left ? parts[i].iov_len : left;
-        left -= bytes;
-        for (uint64_t done = 0; done < bytes;) {
-            char buffer[MOST];
-            size_t piece = bytes - done < MOST ? bytes - done : MOST;
-            size_t size = rrs_tracee_read(
-                task->space->host, (rrs_addr)(uintptr_t)parts[i].iov_base + done, buffer, piece);
-            if (!size || write(fd, buffer, size) < 0)
-                return;
-            done += size;
-        }
-    }
-}
-
-static struct rrs_error *echo_copied(const struct rrs_replayer *replayer,
-                                     const struct rrs_item *copied, int fd)
-{
-    enum { PIECE = 1 << 20 };
-    _cleanup_free_ uint8_t *bytes = malloc(PIECE);
-    if (!bytes)
-        return rrs_error_no_memory();
-    for (uint64_t done = 0; done < copied->write.size;) {
-        uint64_t left = copied->write.size - done, piece = left < PIECE ? left : PIECE;
-        RRS_TRY(rrs_blob_read(replayer->reader, &copied->write.hash, done, bytes, piece));
-        if ((fd != 1 && fd != 2) || write(fd, bytes, piece) < 0)
-            return NULL;
-        done += piece;
-    }
-    return NULL;
-}
-
 static struct rrs_error *finish_call(struct rrs_replayer *replayer, struct rrs_replay_task *task,
                                      const struct rrs_item *call)
 {
-    struct rrs_item result, changed, shown, copied;
+    struct rrs_item result, changed;
     struct rrs_task *host = task->task;
     if (!find(replayer, RRS_ITEM_RESULT, &result))
         return missing(replayer, "result");
-    if (replayer->echo && find(replayer, RRS_ITEM_SHOWN, &shown))
-        echo(task, call, result.result, shown.shown_on);
-    if (replayer->echo && find(replayer, RRS_ITEM_COPIED, &copied))
-        RRS_TRY(echo_copied(replayer, &copied, shown.shown_on));
+    if (replayer->echo)
+        RRS_TRY(rrs_replay_echo(replayer, task, call, result.result));
     struct user_regs_struct regs = rrs_expected_after_call(&host->call_regs, result.result);
     if (find(replayer, RRS_ITEM_REGS, &changed))
         rrs_item_apply_regs(&changed, &regs);
@@ -277,11 +231,6 @@ static struct rrs_error *reach_signal(struct rrs_replayer *replayer, struct rrs_
     return rrs_replay_reach_raised(replayer, task, info, pc.pc);
 }
 
-static bool stops(int signal)
-{
-    return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
-
 static struct rrs_error *do_signal(struct rrs_replayer *replayer)
 {
     struct rrs_replay_task *task;
@@ -295,7 +244,7 @@ static struct rrs_error *do_signal(struct rrs_replayer *replayer)
     task->last_signal = info;
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     if ((action.action & ~(uint32_t)RRS_SIGNAL_RAISED) == RRS_SIGNAL_ENDS) {
-        task->ends = !stops(info.si_signo);
+        task->ends = !rrs_is_stop_signal(info.si_signo);
         return NULL;
     }
     if (!find(replayer, RRS_ITEM_REGS, &changed))
@@ -353,7 +302,7 @@ static struct rrs_error *do_event(struct rrs_replayer *replayer)
 
 struct rrs_error *rrs_replayer_step_event(struct rrs_replayer *replayer)
 {
-    RRS_TRY(do_event(replayer));
+    RRS_TRY(rrs_memory_guard_explain(replayer->guard, do_event(replayer)));
     return rrs_event_cursor_next(replayer->cursor, &replayer->next);
 }
 
@@ -459,6 +408,25 @@ static struct rrs_error *open_log(struct rrs_replayer *replayer)
     return rrs_event_cursor_seek_number(replayer->cursor, bounds.first_event, &replayer->next);
 }
 
+/* Instructions that this CPU lacks would fault, or do something else. Old traces name no CPU. */
+static struct rrs_error *check_cpu(struct rrs_trace_reader *reader)
+{
+    struct rrs_cpu recorded, here;
+    const void *bytes;
+    size_t size;
+    struct rrs_error *error = rrs_trace_reader_extra(reader, rrs_cpu_record, &bytes, &size);
+    if (error && error->code == RRS_ERROR_NOT_FOUND) {
+        rrs_error_destroy(error);
+        return NULL;
+    }
+    if (!error)
+        error = rrs_cpu_decode(bytes, size, &recorded);
+    if (error)
+        return error;
+    rrs_cpu_describe(0, &here);
+    return rrs_cpu_check(&recorded, &here);
+}
+
 struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
                                       const struct rrs_replay_options *options,
                                       struct rrs_replayer **replayer)
@@ -469,12 +437,16 @@ struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
         .trace_all_calls = true,
         .translate = rrs_translate_defaults,
     };
+    RRS_TRY(check_cpu(reader));
     struct rrs_replayer *made = calloc(1, sizeof *made);
     if (!made)
         return rrs_error_no_memory();
     made->reader = reader;
     made->echo = options->echo;
-    struct rrs_error *error = rrs_session_init(&made->session, &settings);
+    struct rrs_error *error = rrs_memory_guard_create(options->keep_free_bytes, &made->guard);
+    made->contents.guard = made->guard;
+    if (!error)
+        error = rrs_session_init(&made->session, &settings);
     made->session.warn = options->warn;
     made->session.warn_context = options->warn_context;
     made->session.pool_inherited = true;
@@ -492,12 +464,13 @@ void rrs_replayer_destroy(struct rrs_replayer *replayer)
 {
     if (!replayer)
         return;
+    rrs_memory_guard_destroy(replayer->guard);
     while (replayer->tasks)
         rrs_replay_remove_task(replayer, replayer->tasks);
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)
         if (replayer->zygotes[i]) {
             struct rrs_task *task = rrs_task_find(&replayer->session, replayer->zygotes[i]->host);
-            rrs_replay_release_space(replayer, replayer->zygotes[i]);
+            rrs_replay_release_space(replayer->zygotes[i]);
             rrs_task_remove(&replayer->session, task);
         }
     rrs_event_cursor_destroy(replayer->cursor);

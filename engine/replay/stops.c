@@ -67,15 +67,9 @@ void rrs_timeline_remove_breakpoint(struct rrs_timeline *timeline, rrs_addr pc)
 /* Blocks that lead past the PC go; those made from now on end in front of it. */
 static void drop_blocks(struct rrs_session *session, rrs_addr pc)
 {
-    for (struct rrs_task *task = session->tasks; task; task = task->next) {
-        struct rrs_address_space *space = task->space;
-        for (uint32_t i = 0; space && i < space->attachment_count; i++) {
-            struct rrs_attachment *attachment = &space->attachments[i];
-            if (pc >= attachment->start && pc < attachment->end)
-                rrs_code_cache_drop(&attachment->module->cache, (int64_t)(pc - attachment->base),
-                                    (int64_t)(pc - attachment->base) + 1);
-        }
-    }
+    for (struct rrs_task *task = session->tasks; task; task = task->next)
+        if (task->space)
+            rrs_space_drop_code_at(task->space, pc);
 }
 
 void rrs_breaks_enable(struct rrs_timeline *timeline, bool on)

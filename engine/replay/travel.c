@@ -2,10 +2,10 @@
 /* Going to a position: from the nearest checkpoint, by events, then ticks, then instructions. */
 #include "engine/replay/step.h"
 #include "engine/replay/timeline_internal.h"
+#include "lmdb-store/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { CHECKPOINTS_MAX = 48 };
 static const uint64_t chunk_ticks = 20000000; /* between two looks at the user's wishes */
@@ -20,13 +20,6 @@ int rrs_position_compare(const struct rrs_position *a, const struct rrs_position
     return a->pc < b->pc ? -1 : a->pc > b->pc;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 struct rrs_stop rrs_timeline_stop(const struct rrs_timeline *timeline, enum rrs_stop_reason reason)
 {
     const struct rrs_replay_task *actor = rrs_replay_actor(timeline->replayer);
@@ -35,7 +28,7 @@ struct rrs_stop rrs_timeline_stop(const struct rrs_timeline *timeline, enum rrs_
 
 bool rrs_timeline_is_interrupted(struct rrs_timeline *timeline)
 {
-    uint64_t now = now_ns();
+    uint64_t now = rrs_clock_ns(CLOCK_MONOTONIC);
     if (timeline->options.progress && now - timeline->last_progress_ns > progress_every_ns) {
         timeline->last_progress_ns = now;
         timeline->options.progress(timeline->options.context,
@@ -81,7 +74,7 @@ static void thin_out(struct rrs_timeline *timeline)
     timeline->checkpoint_spacing_ns *= 2;
 }
 
-static struct rrs_error *add_checkpoint(struct rrs_timeline *timeline)
+struct rrs_error *rrs_timeline_add_checkpoint(struct rrs_timeline *timeline)
 {
     struct rrs_live_checkpoint *made;
     RRS_TRY(rrs_live_checkpoint_create(timeline->replayer, &made));
@@ -101,7 +94,7 @@ struct rrs_error *rrs_timeline_maybe_checkpoint(struct rrs_timeline *timeline)
 {
     struct rrs_position here = rrs_replay_position(timeline->replayer);
     size_t count = timeline->checkpoint_count;
-    uint64_t now = now_ns();
+    uint64_t now = rrs_clock_ns(CLOCK_MONOTONIC);
     if (timeline->trial || !timeline->replayer->tasks)
         return NULL;
     /* Where there are later ones, this stretch has been gone through before. */
@@ -109,7 +102,7 @@ struct rrs_error *rrs_timeline_maybe_checkpoint(struct rrs_timeline *timeline)
     if (!behind_all || now - timeline->last_checkpoint_ns < timeline->checkpoint_spacing_ns)
         return NULL;
     timeline->last_checkpoint_ns = now;
-    return add_checkpoint(timeline);
+    return rrs_timeline_add_checkpoint(timeline);
 }
 
 struct rrs_error *rrs_timeline_checkpoint_near(struct rrs_timeline *timeline)
@@ -155,6 +148,7 @@ static struct rrs_error *go_forward(struct rrs_timeline *timeline, uint64_t even
 static struct rrs_error *start_from_nearest(struct rrs_timeline *timeline,
                                             const struct rrs_position *position)
 {
+    RRS_TRY(rrs_timeline_load_stored(timeline, position, true));
     struct rrs_position here = rrs_replay_position(timeline->replayer);
     const struct rrs_live_checkpoint *best =
         timeline->checkpoints[rrs_checkpoint_before(timeline, position)];

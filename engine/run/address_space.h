@@ -11,6 +11,21 @@
 
 #include "engine/run/session.h"
 
+#include <sys/mman.h>
+
+/** The next page boundary at or above `address`. */
+static inline rrs_addr rrs_page_up(rrs_addr address)
+{
+    const rrs_addr within = 4095;
+    return (address + within) & ~within;
+}
+
+/** The protection that the kernel gets for `prot`: on x86 executable pages are readable. */
+static inline uint64_t rrs_real_protection(uint64_t prot)
+{
+    return prot & PROT_EXEC ? (prot & ~(uint64_t)PROT_EXEC) | PROT_READ : prot;
+}
+
 /* What a file was when it was mapped: two equal keys hold the same code. */
 struct rrs_file_key {
     uint64_t device, inode, size;
@@ -109,6 +124,9 @@ struct rrs_attachment *rrs_space_attachment_of_shadow(struct rrs_address_space *
 
 /** The attachment that serves the code at `pc`, or NULL if none is made yet. */
 struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, rrs_addr pc);
+
+/** Drops the blocks that hold the instruction at `pc`, as when a break is set or removed there. */
+void rrs_space_drop_code_at(struct rrs_address_space *space, rrs_addr pc);
 
 const struct rrs_region *rrs_space_region_at(const struct rrs_address_space *space, rrs_addr pc);
 

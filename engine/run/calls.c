@@ -40,20 +40,9 @@ struct call_row {
 
 /* --- hooks --- */
 
-static rrs_addr page_up(rrs_addr address)
-{
-    return (address + 4095) & ~(rrs_addr)4095;
-}
-
-/* The kernel gets the protection without execute; on x86 executable pages are readable. */
-static uint64_t without_exec(uint64_t prot)
-{
-    return prot & PROT_EXEC ? (prot & ~(uint64_t)PROT_EXEC) | PROT_READ : prot;
-}
-
 static struct rrs_error *enter_mmap(struct call *call)
 {
-    call->regs->rdx = without_exec(call->regs->rdx);
+    call->regs->rdx = rrs_real_protection(call->regs->rdx);
     return NULL;
 }
 
@@ -65,7 +54,7 @@ static struct rrs_region region_of(uint64_t prot)
 static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    rrs_addr end = result + page_up(asked->rsi);
+    rrs_addr end = result + rrs_page_up(asked->rsi);
     struct rrs_region region = region_of(asked->rdx);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(call->task->space, result, end))
@@ -103,7 +92,7 @@ static struct rrs_error *leave_none(struct call *call, uint64_t result)
 static struct rrs_error *leave_munmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
-    rrs_addr end = asked->rdi + page_up(asked->rsi);
+    rrs_addr end = asked->rdi + rrs_page_up(asked->rsi);
     (void)result;
     if (!rrs_space_has_code(call->task->space, asked->rdi, end))
         return NULL;
@@ -127,7 +116,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     struct rrs_address_space *space = call->task->space;
-    rrs_addr start = asked->rdi, end = start + page_up(asked->rsi);
+    rrs_addr start = asked->rdi, end = start + rrs_page_up(asked->rsi);
     (void)result;
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(space, start, end))
@@ -150,13 +139,13 @@ static struct rrs_error *leave_mremap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     const struct rrs_region *before = rrs_space_region_at(call->task->space, asked->rdi);
-    rrs_addr end = result + page_up(asked->rdx);
+    rrs_addr end = result + rrs_page_up(asked->rdx);
     if (!before)
         return rrs_space_set_code(call->session, call->task, result, end, NULL);
     struct rrs_region region = *before;
     region.file_offset += asked->rdi - before->start;
     RRS_TRY(rrs_space_set_code(call->session, call->task, asked->rdi,
-                               asked->rdi + page_up(asked->rsi), NULL));
+                               asked->rdi + rrs_page_up(asked->rsi), NULL));
     return rrs_space_set_code(call->session, call->task, result, end, &region);
 }
 
@@ -173,7 +162,7 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
     if (!(asked->rdx & SHM_EXEC) || shmctl((int)asked->rdi, IPC_STAT, &ds) < 0)
         return NULL;
     struct rrs_region region = {.writable = !(asked->rdx & SHM_RDONLY), .changes_unseen = true};
-    return rrs_space_set_code(call->session, call->task, result, result + page_up(ds.shm_segsz),
+    return rrs_space_set_code(call->session, call->task, result, result + rrs_page_up(ds.shm_segsz),
                               &region);
 }
 
@@ -471,8 +460,12 @@ static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_tas
 static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_task *task)
 {
     const struct rrs_observer *observer = session->observer;
-    if (is_alone_affair(task->call))
+    if (is_alone_affair(task->call)) {
+        bool execs = task->call == SYS_execve || task->call == SYS_execveat;
+        if (execs && task->tid != task->process->tgid) /* who comes back is the leader */
+            RRS_TRY(observer->call_begins(observer->context, task));
         return rrs_session_finish_call(session, task);
+    }
     if (!rrs_pi_futex_word(task)) {
         RRS_TRY(observer->call_begins(observer->context, task));
         return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);

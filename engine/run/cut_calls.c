@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/run/cut_calls.h"
 
+#include "lmdb-store/clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -51,19 +53,12 @@ static enum kind kind_of(const struct rrs_task *task)
     return (unsigned)task->call < sizeof kinds ? kinds[task->call] : NONE;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void rrs_cut_call_begin(struct rrs_task *task)
 {
     enum kind kind = kind_of(task);
     task->cut = (struct rrs_cut_call){0};
     if (kind >= LIMIT_MS && kind <= LIMIT_RDX)
-        task->cut.started_ns = now_ns();
+        task->cut.started_ns = rrs_clock_ns(CLOCK_MONOTONIC);
 }
 
 /* --- was it cut short? --- */
@@ -206,7 +201,7 @@ static struct rrs_error *set_limit(struct rrs_session *session, const struct rrs
                                    enum kind kind, struct user_regs_struct *regs)
 {
     const struct user_regs_struct *asked = &task->call_regs;
-    uint64_t elapsed = now_ns() - task->cut.started_ns;
+    uint64_t elapsed = rrs_clock_ns(CLOCK_MONOTONIC) - task->cut.started_ns;
     struct timespec limit;
     switch (kind) {
     case LIMIT_MS:

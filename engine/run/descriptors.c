@@ -7,6 +7,7 @@
  */
 #include "engine/run/descriptors.h"
 
+#include "engine/run/address_space.h"
 #include "engine/run/remote.h"
 #include "lmdb-store/scope.h"
 
@@ -187,4 +188,20 @@ struct rrs_error *rrs_give_descriptor(struct rrs_session *session, struct rrs_ta
         return error;
     rrs_error_destroy(error);
     return give_beyond_limit(session, task, fd, access, scratch, in_task);
+}
+
+struct rrs_error *rrs_map_file(struct rrs_session *session, struct rrs_task *task, int fd,
+                               const struct rrs_file_mapping *mapping)
+{
+    int64_t in_task;
+    uint64_t flags = MAP_FIXED | (uint64_t)(mapping->shared ? MAP_SHARED : MAP_PRIVATE);
+    RRS_TRY(rrs_give_descriptor(session, task, fd, O_RDWR,
+                                task->space->runtime + RRS_RUNTIME_SCRATCH, &in_task));
+    RRS_TRY(rrs_remote_call_ok(session, task, "mapping a file", SYS_mmap,
+                               RRS_ARGUMENTS(mapping->start, mapping->size_bytes,
+                                             rrs_real_protection(mapping->prot), flags,
+                                             (uint64_t)in_task, mapping->offset_bytes),
+                               NULL));
+    return rrs_remote_call_ok(session, task, "closing a file", SYS_close,
+                              RRS_ARGUMENTS((uint64_t)in_task), NULL);
 }

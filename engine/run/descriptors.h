@@ -17,4 +17,16 @@ RRS_MUST_CHECK struct rrs_error *rrs_give_descriptor(struct rrs_session *session
                                                      struct rrs_task *task, int fd, int access,
                                                      rrs_addr scratch, int64_t *in_task);
 
+/** Where the tracer's memfd `fd` is to appear in a task. */
+struct rrs_file_mapping {
+    rrs_addr start;
+    uint64_t size_bytes, offset_bytes;
+    uint64_t prot; /* as the program sees it: the kernel gets rrs_real_protection() */
+    bool shared;   /* else private */
+};
+
+/** Maps a piece of `fd` into the task, which is left with no descriptor of it. Injects calls. */
+RRS_MUST_CHECK struct rrs_error *rrs_map_file(struct rrs_session *session, struct rrs_task *task,
+                                              int fd, const struct rrs_file_mapping *mapping);
+
 #endif

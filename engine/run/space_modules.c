@@ -429,15 +429,23 @@ struct rrs_attachment *rrs_space_attachment_at(struct rrs_address_space *space, 
     return NULL;
 }
 
+void rrs_space_drop_code_at(struct rrs_address_space *space, rrs_addr pc)
+{
+    for (uint32_t i = 0; i < space->attachment_count; i++) {
+        struct rrs_attachment *attachment = &space->attachments[i];
+        int64_t at = (int64_t)(pc - attachment->base);
+        if (pc >= attachment->start && pc < attachment->end)
+            rrs_code_cache_drop(&attachment->module->cache, at, at + 1);
+    }
+}
+
 /* A cache that others have filled knows nothing of breaks in this space. */
-static void respect_breaks(const struct rrs_session *session, struct rrs_attachment *attachment)
+static void respect_breaks(const struct rrs_session *session, struct rrs_address_space *space,
+                           const struct rrs_attachment *attachment)
 {
     rrs_addr at = rrs_session_next_break(session, attachment->start);
-    while (at < attachment->end) {
-        rrs_code_cache_drop(&attachment->module->cache, (int64_t)(at - attachment->base),
-                            (int64_t)(at - attachment->base) + 1);
-        at = rrs_session_next_break(session, at + 1);
-    }
+    for (; at < attachment->end; at = rrs_session_next_break(session, at + 1))
+        rrs_space_drop_code_at(space, at);
 }
 
 static struct rrs_error *attach(struct rrs_session *session, struct rrs_task *task,
@@ -468,7 +476,7 @@ struct rrs_error *rrs_space_attach(struct rrs_session *session, struct rrs_task 
         return NULL;
     RRS_TRY(attach(session, task, region, pc, attachment));
     if (session->break_count)
-        respect_breaks(session, *attachment);
+        respect_breaks(session, task->space, *attachment);
     return NULL;
 }
 

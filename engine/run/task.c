@@ -21,6 +21,7 @@ struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid)
     assert(task && "out of memory for a task");
     task->session = session;
     task->tid = tid;
+    task->ordinal = session->tasks_made++;
     task->held_end = &task->held;
     struct rrs_task **link = &session->tasks; /* at the end: tasks take turns in this order */
     while (*link)
@@ -89,7 +90,7 @@ struct rrs_process *rrs_process_create(struct rrs_session *session, pid_t tgid)
     return process;
 }
 
-static bool is_stop_signal(int signal)
+bool rrs_is_stop_signal(int signal)
 {
     return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
@@ -99,8 +100,8 @@ void rrs_task_hold_signal(struct rrs_task *task, const siginfo_t *info)
     /* As the kernel does with pending ones: a SIGCONT discards stop signals, and the reverse. */
     for (struct rrs_held_signal **link = &task->held; *link;) {
         int held = (*link)->info.si_signo;
-        if ((info->si_signo == SIGCONT && is_stop_signal(held)) ||
-            (is_stop_signal(info->si_signo) && held == SIGCONT))
+        if ((info->si_signo == SIGCONT && rrs_is_stop_signal(held)) ||
+            (rrs_is_stop_signal(info->si_signo) && held == SIGCONT))
             drop_held(task, link);
         else
             link = &(*link)->next;

@@ -13,11 +13,11 @@ class Processes(Case):
     def test_tree(self):
         self.record("/bin/sh", "-c", SCRIPT, exit_code=137)
         text = self.rrsoft("ps")
-        self.assertRegex(text, r"(?m)^PROCESS +PARENT +TASKS +TICKS +EVENT +END +COMMAND$")
-        self.assertRegex(text, r"(?m)^ *\d+ +- +1 +\d+ +1 +SIGKILL +/bin/sh -c '")
-        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +1 +\d+ +\d+ +3 +  \[/bin/sh -c '")
-        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +1 +\d+ +\d+ +0 +    /bin/true$")
-        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +2 +\d+ +\d+ +0 +  /usr/bin/python3 -S -c ")
+        self.assertRegex(text, r"(?m)^ *PID +PPID +EXIT +CMD +TASKS +TICKS +EVENT$")
+        self.assertRegex(text, r"(?m)^ *\d+ +-- +SIGKILL +/bin/sh -c '.* 1 +\d+ +1$")
+        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +3 +  \(forked without exec\) +1 +\d+ +\d+$")
+        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +0 +    /bin/true +1 +\d+ +\d+$")
+        self.assertRegex(text, r"(?m)^ *\d+ +\d+ +0 +  /usr/bin/python3 -S -c .* 2 +\d+ +\d+$")
 
         rows = self.json("ps")
         shell, subshell, true, python, cat, empty = rows

@@ -6,10 +6,12 @@ With RRSOFT in the environment, RECORDING is a program that is recorded first. T
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import children  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT_S = 240
@@ -26,18 +28,11 @@ def record(program, folder):
 def start_server(kind, command, folder):
     """Starts a listening server and gives it with the address that it prints."""
     words = [*command[:1], *(["--socket", f"{folder}/gdb.sock"] if kind == "socket" else ["--tcp", "0"]), *command[1:]]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True)
+    server = children.start(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     line = server.stdout.readline().decode().split()
     if line[:2] != ["target", "extended-remote"]:
         raise SystemExit(f"the server said {line}")
     return server, line[2]
-
-
-def end(process):
-    """Ends a process, and with it its group."""
-    if process is not None and process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
 
 
 def main():
@@ -56,12 +51,12 @@ def main():
         environment = {**os.environ, "HOME": folder, "LC_ALL": "C", "TZ": "UTC", "CASE": str(HERE / "cases" / f"{case}.py"),
                        "TARGET": target, "PYTHONDONTWRITEBYTECODE": "1", "FOLDER": folder,
                        "SERVER": command[0], "RECORDING": command[-1]}
-        gdb = subprocess.Popen(["gdb", "-nx", "-q", "-batch", "-x", HERE / "in_gdb.py"], env=environment, cwd=folder,
-                               stdin=subprocess.DEVNULL, start_new_session=True)
+        gdb = children.start(["gdb", "-nx", "-q", "-batch", "-x", HERE / "in_gdb.py"], env=environment, cwd=folder,
+                             stdin=subprocess.DEVNULL)
         return gdb.wait(TIMEOUT_S)
     finally:
-        end(gdb)
-        end(server)
+        children.end(gdb)
+        children.end(server)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -18,17 +18,24 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import children  # noqa: E402
+
 SKIPPED = 77
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(usage=__doc__)
+def make_parser(usage):
+    """The options that all runners of guests have."""
+    parser = argparse.ArgumentParser(usage=usage)
     parser.add_argument("--expect", default="0")
-    parser.add_argument("--under", default="")
     parser.add_argument("--refused", action="store_true")
     parser.add_argument("--go", action="store_true")
     parser.add_argument("--timeout", type=float, default=100)
     parser.add_argument("command", nargs=argparse.REMAINDER)
+    return parser
+
+
+def parse_arguments(parser):
     arguments = parser.parse_args()
     if not arguments.command:
         parser.error("no guest named")
@@ -43,17 +50,7 @@ def run(command, timeout):
     """(status or None after a timeout, stdout, stderr). Output goes to files: a grandchild that outlives
     the guest cannot hold up the reader of a file. Kills the guest's own process group and no other."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                 start_new_session=True)
-        try:
-            status = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            status = None
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        child.wait()
+        status = children.run(command, timeout, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         out.seek(0)
         err.seek(0)
         if status is not None and status < 0:
@@ -111,17 +108,24 @@ def build_go(source, directory):
     return program
 
 
-def main():
-    arguments = parse_arguments()
+def prepare_go(arguments, directory):
+    """With --go, the program to be run is built first. False: it cannot be."""
     if not arguments.go:
-        return compare(arguments)
-    with tempfile.TemporaryDirectory() as directory:
-        program = build_go(arguments.command[0], directory)
-        if not program:
-            print("skipped: no go command")
-            return SKIPPED
+        return True
+    program = build_go(arguments.command[0], directory)
+    if program:
         arguments.command[0] = program
-        return compare(arguments)
+    else:
+        print("skipped: no go command")
+    return program is not None
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("--under", default="")
+    arguments = parse_arguments(parser)
+    with tempfile.TemporaryDirectory() as directory:
+        return compare(arguments) if prepare_go(arguments, directory) else SKIPPED
 
 
 def compare(arguments):

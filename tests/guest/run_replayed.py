@@ -2,37 +2,30 @@
 # SPDX-License-Identifier: MIT
 """Records one guest, replays the recording, and compares both with what the guest does natively.
 
-  run_replayed.py --rrsoft PATH [--expect STATUS] [--slice TICKS] [--replays N] [--rounds N] [--gone] [--refused]
+  run_replayed.py --rrsoft PATH [--expect STATUS] [--slice TICKS] [--chaos] [--replays N] [--rounds N] [--gone] [--refused]
                   [--go] [--timeout S] PROG ARGS...
 
 With --gone a copy of the guest is recorded, and deleted before the replay: a replay needs no file but the trace.
 --rounds repeats all of it. Otherwise as run_guest.py. Exit: 0 right, 1 wrong, 77 skipped by the guest.
 """
-import argparse
 import os
 import shutil
 import sys
 import tempfile
 
-from run_guest import SKIPPED, build_go, check_output, check_refused, check_status, run, show, status_number, wrong
+from run_guest import (SKIPPED, check_output, check_refused, check_status, make_parser, parse_arguments, prepare_go, run,
+                       show, status_number, wrong)
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(usage=__doc__)
+def own_parser():
+    parser = make_parser(__doc__)
     parser.add_argument("--rrsoft", required=True)
-    parser.add_argument("--expect", default="0")
     parser.add_argument("--slice", type=int)
+    parser.add_argument("--chaos", action="store_true")
     parser.add_argument("--replays", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--gone", action="store_true")
-    parser.add_argument("--refused", action="store_true")
-    parser.add_argument("--go", action="store_true")
-    parser.add_argument("--timeout", type=float, default=100)
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    arguments = parser.parse_args()
-    if not arguments.command:
-        parser.error("no guest named")
-    return arguments
+    return parser
 
 
 def programs_own(err):
@@ -61,6 +54,10 @@ def record(arguments, trace, native):
     command = [arguments.rrsoft, "record", "-q", "-o", trace]
     if arguments.slice:
         command += ["--slice", str(arguments.slice)]
+    if arguments.chaos:
+        seed = str(int.from_bytes(os.urandom(4), "big"))
+        print(f"--chaos={seed}")
+        command += [f"--chaos={seed}"]
     result = run(command + ["--"] + arguments.command, arguments.timeout)
     if arguments.refused:
         return check_refused(result, "record", arguments.timeout), result
@@ -76,7 +73,7 @@ def do_round(arguments, directory, native):
     if arguments.gone:
         os.unlink(arguments.command[0])
     for number in range(arguments.replays):
-        replayed = run([arguments.rrsoft, "replay", trace], arguments.timeout)
+        replayed = run([arguments.rrsoft, "replay", "--auto", trace], arguments.timeout)
         failed = check_replay(recorded, replayed, f"replay {number + 1}", arguments.timeout)
         if failed:
             return failed
@@ -102,15 +99,9 @@ def compare(arguments, directory):
 
 
 def main():
-    arguments = parse_arguments()
+    arguments = parse_arguments(own_parser())
     with tempfile.TemporaryDirectory(prefix="rrsoft-guest-") as directory:
-        if arguments.go:
-            program = build_go(arguments.command[0], directory)
-            if not program:
-                print("skipped: no go command")
-                return SKIPPED
-            arguments.command[0] = program
-        return compare(arguments, directory)
+        return compare(arguments, directory) if prepare_go(arguments, directory) else SKIPPED
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def replay(directory, trace, rrsoft, timeout):
     os.mkdir(cwd)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.monotonic()
-        child = subprocess.Popen([rrsoft, "replay", trace], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+        child = subprocess.Popen([rrsoft, "replay", "--auto", trace], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                  start_new_session=True)
         status, usage = wait(child, start + timeout)
         out.seek(0)

@@ -13,6 +13,9 @@
  */
 bool rrs_emulate_trapped(uint8_t trapped_op, uint32_t cpu_level, struct user_regs_struct *regs);
 
+/** The general register with that number as instructions encode it: 0 is rax, 15 r15. */
+uint64_t rrs_register_value(const struct user_regs_struct *regs, int number);
+
 /** The address of the memory operand. `regs` are those before the instruction. */
 uint64_t rrs_operand_address(const struct rrs_insn *insn, const struct user_regs_struct *regs);
 

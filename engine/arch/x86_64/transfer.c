@@ -51,13 +51,9 @@ static bool is_canonical(uint64_t address)
 
 static uint64_t register_operand(const struct rrs_insn *insn, const struct user_regs_struct *regs)
 {
-    const uint64_t values[] = {
-        regs->rax, regs->rcx, regs->rdx, regs->rbx, regs->rsp, regs->rbp, regs->rsi, regs->rdi,
-        regs->r8,  regs->r9,  regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15,
-    };
     uint8_t before = insn->opcode_offset ? insn->bytes[insn->opcode_offset - 1] : 0;
     bool extended = (before & 0xf1) == 0x41; /* REX.B */
-    return values[(insn->bytes[insn->modrm_offset] & 7) | (extended ? 8 : 0)];
+    return rrs_register_value(regs, (insn->bytes[insn->modrm_offset] & 7) | (extended ? 8 : 0));
 }
 
 static bool target_of(const struct rrs_insn *insn, const struct rrs_transfer_memory *memory,
