@@ -10,10 +10,11 @@
 
 enum { SAY_AFTER_NS = 3000000000U };
 
+/* One Ctrl-C ends one movement, not also the way back from it: it is handed over once. */
 void breathe(server *server)
 {
     link_poll(&server->link);
-    if (server->moving && (server->link.interrupted || server->link.closed))
+    if (server->moving && (link_take_interrupt(&server->link) || server->link.closed))
         rrs_timeline_interrupt(server->timeline);
 }
 
@@ -186,8 +187,9 @@ struct rrs_error *move_to_end(server *server)
     origin_of(server, &origin);
     rrs_timeline_end(server->timeline, &end);
     RRS_TRY(rrs_timeline_seek_event(server->timeline, end.event + 1, &server->stop));
+    bool interrupted = server->stop.reason == RRS_STOP_INTERRUPTED;
     RRS_TRY(settle(server, &origin));
-    server->stop.reason = RRS_STOP_END;
+    server->stop.reason = interrupted ? RRS_STOP_INTERRUPTED : RRS_STOP_END;
     return NULL;
 }
 
