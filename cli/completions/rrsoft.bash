@@ -3,7 +3,7 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
-    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --stats --quiet"
     [replay]="--auto --no-echo --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
@@ -42,7 +42,7 @@ _rrsoft_program_word()
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on | --wait) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -53,6 +53,7 @@ _rrsoft_program_word()
         case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
         --at-limit) mapfile -t COMPREPLY < <(compgen -W "go-on kill" -- "$word") ;;
+        --wait) mapfile -t COMPREPLY < <(compgen -W "all main" -- "$word") ;;
         --save-on) mapfile -t COMPREPLY < <(compgen -W "always failure" -- "$word") ;;
         --output | -o | --chdir)
             mapfile -t COMPREPLY < <(compgen -d -- "$word")

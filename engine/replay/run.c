@@ -84,12 +84,16 @@ static struct rrs_error *is_trapped_write(struct rrs_replayer *replayer, struct 
                                           bool *trapped, bool *stops)
 {
     siginfo_t info;
+    struct user_regs_struct regs;
     *trapped = *stops = false;
     if (!replayer->stops_at_write)
         return NULL;
     RRS_TRY(rrs_ptrace_get_siginfo(task->tid, &info));
     *trapped = info.si_signo == SIGTRAP && info.si_code == TRAP_HWBKPT;
     if (!*trapped)
+        return NULL;
+    RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
+    if (rrs_state_is_amid_transfer(task, regs.rip)) /* the program writes something else there */
         return NULL;
     rrs_session_settle(&replayer->session, false);
     *stops = replayer->stops_at_write(replayer->stops_at_write_context);

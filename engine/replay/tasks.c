@@ -168,20 +168,25 @@ static void find_auxv(struct rrs_replay_task *task)
     task->space->auxv_bytes = at - task->space->auxv;
 }
 
-/* The execve itself is no event of its own: whoever made it runs up to it. */
+static bool is_execve(const struct rrs_replay_task *task)
+{
+    return task->task->call == SYS_execve || task->task->call == SYS_execveat;
+}
+
+/* The leader's execve is no event of its own: it runs up to it. That of another thread is. */
 static struct rrs_error *reach_execve(struct rrs_replayer *replayer, pid_t tgid)
 {
-    struct rrs_replay_task *maker = replayer->current;
-    if (!maker || maker->tgid != tgid || maker->in_call) {
-        maker = rrs_replay_find_task(replayer, replayer->next->task);
-        if (!maker || maker->in_call)
+    for (const struct rrs_replay_task *task = replayer->tasks; task; task = task->next)
+        if (task->tgid == tgid && task->tid != tgid && task->in_call && is_execve(task))
             return NULL;
-    }
-    RRS_TRY(rrs_replay_reach_call(replayer, maker));
-    if (maker->task->call != SYS_execve && maker->task->call != SYS_execveat)
-        return rrs_replay_diverged(replayer, "expected an execve, system call %d came",
-                                   maker->task->call);
-    return NULL;
+    struct rrs_replay_task *leader = rrs_replay_find_task(replayer, replayer->next->task);
+    if (!leader || leader->in_call)
+        return NULL;
+    RRS_TRY(rrs_replay_reach_call(replayer, leader));
+    return is_execve(leader) ? NULL
+                             : rrs_replay_diverged(replayer,
+                                                   "expected an execve, system call %d came",
+                                                   leader->task->call);
 }
 
 static void remove_group(struct rrs_replayer *replayer, pid_t tgid)

@@ -49,6 +49,7 @@ struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
         if (pid > 0)
             rrs_task_keep_report(task->session, pid, *status);
     }
+    task->session->counters.stops++;
     if (rrs_status_event(*status) == PTRACE_EVENT_EXEC) {
         /* Another thread's exec ended this one and took its number. */
         rrs_task_keep_report(task->session, task->tid, *status);

@@ -45,6 +45,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int s
 /** Whether a task that was stopped is so no more: SIGKILL has ended it. */
 bool rrs_ptrace_is_gone(pid_t tid);
 
+/** The letter of a thread's state (man 5 proc_pid_stat); X if there is no such thread. */
+char rrs_tracee_state(pid_t tid);
+
 /** Waits until a task that is about to end is a zombie, or gone. */
 void rrs_ptrace_await_zombie(pid_t tid);
 
