@@ -113,6 +113,9 @@ static void forget_client(server *server)
     server->client = (struct client){0};
     server->errand.kind = ERRAND_NONE;
     server->resume_tid = 0;
+    server->attached.count = 0;
+    server->vfork_parent = 0;
+    server->thread_events = false;
     server->leaving = false;
     server->catches_syscalls = false;
     memset(server->passes_signal, 0, sizeof server->passes_signal);
