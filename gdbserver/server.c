@@ -54,6 +54,8 @@ static struct rrs_error *begin(server *server)
     else if (server->options.event)
         RRS_TRY(move_to_event(server, server->options.event));
     server->tid = thread_choose(server, server->tid);
+    server->attached.count = 0; /* others were only looked for */
+    attached_add(&server->attached, server->pid);
     return NULL;
 }
 

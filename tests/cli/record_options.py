@@ -157,6 +157,7 @@ class Saving(Case):
         self.assertIn("rrsoft: 2 runs, none failed\n", self.stderr)
         self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n")
         self.fails("record", "-q", "--until-failure=5", "--", "/no/such/program", exit_code=127)
+        self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n", "what never began leaves nothing")
 
 
 class World(Case):
