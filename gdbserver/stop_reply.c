@@ -102,6 +102,10 @@ struct rrs_error *reply_stop(server *server)
 struct rrs_error *handle_why(server *server, const struct arguments *arguments)
 {
     (void)arguments;
+    if (server->options.waits_for_run) {
+        buffer_add_text(&server->reply, "W00");
+        return NULL;
+    }
     attached_add(&server->attached, server->pid);
     server->stop.tid = thread_choose(server, server->tid);
     return reply_stop(server);
