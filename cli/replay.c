@@ -53,7 +53,7 @@ static int replay_to_the_end(const char *argument, bool no_echo)
     if (error)
         return print_rrs_error(error);
     struct rrs_replayer *replayer = NULL;
-    const struct rrs_replay_options options = {.echo = !no_echo, .warn = program_warn};
+    const struct rrs_replay_options options = {.echo = !no_echo, .verify = true, .warn = program_warn};
     error = rrs_replayer_create(trace.reader, &options, &replayer);
     if (!error)
         error = run(replayer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/record/recorder.h"
 
+#include "engine/record/checksum.h"
 #include "engine/record/files.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
@@ -61,6 +62,8 @@ static struct rrs_error *write_place(struct rrs_recorder *recorder, const struct
     rrs_body_put_pc(&recorder->body, task->regs.rip);
     if (!task->at_safe_point)
         rrs_body_put_action(&recorder->body, RRS_PREEMPT_ANYWHERE);
+    if (task->state == RRS_TASK_READY)
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return append(recorder, make_event(recorder, task, RRS_EVENT_PREEMPT), &recorder->body);
 }
 
@@ -81,6 +84,7 @@ struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct
     RRS_TRY(write_progress(recorder, task));
     rrs_body_clear(&recorder->body);
     rrs_body_put_pc(&recorder->body, pc);
+    recorder->guessed = false;
     return NULL;
 }
 
@@ -150,6 +154,7 @@ static struct rrs_error *record_exec(void *context, struct rrs_task *task)
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
     RRS_TRY(rrs_recorder_add_xstate(recorder, task));
     RRS_TRY(rrs_recorder_add_image(recorder, task));
+    RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return rrs_recorder_end(recorder, task, RRS_EVENT_EXEC);
 }
 
@@ -162,6 +167,7 @@ static struct rrs_error *record_insn(void *context, struct rrs_task *task,
     expected.orig_rax = after->orig_rax;
     RRS_TRY(rrs_recorder_begin(recorder, task, before->rip));
     rrs_body_put_regs(&recorder->body, after, &expected);
+    RRS_TRY(rrs_recorder_add_checksum(recorder, task, after));
     return rrs_recorder_end(recorder, task, RRS_EVENT_INSN);
 }
 
@@ -197,6 +203,7 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
         rrs_body_put_regs(&recorder->body, &task->regs, NULL);
         RRS_TRY(rrs_recorder_add_xstate(recorder, task));
         RRS_TRY(rrs_recorder_add_memory(recorder, task, task->regs.rsp, frame_bytes(task, before)));
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     }
     return rrs_recorder_end(recorder, task, RRS_EVENT_SIGNAL);
 }
@@ -235,6 +242,8 @@ static struct rrs_error *record_task_begins(void *context, struct rrs_task *crea
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
     if (clone_flags & CLONE_CHILD_SETTID)
         RRS_TRY(rrs_recorder_add_memory(recorder, task, args.child_tid, sizeof(pid_t)));
+    if (!(clone_flags & CLONE_VM)) /* else what its creator's call writes is there already */
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_NEW);
 }
 
@@ -255,7 +264,7 @@ static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, 
 /* --- beginning and end --- */
 
 struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_session *session,
-                                    struct rrs_trace_writer *writer)
+                                    struct rrs_trace_writer *writer, bool checksums)
 {
     *recorder = (struct rrs_recorder){
         .session = session,
@@ -278,6 +287,8 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
     for (int i = 0; i < 2; i++)
         recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    if (checksums)
+        RRS_TRY(rrs_recorded_sums_create(&recorder->sums));
     rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;
@@ -286,6 +297,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
 void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
+    rrs_recorded_sums_destroy(recorder->sums);
     free(recorder->words);
     rrs_error_destroy(recorder->failure);
     rrs_body_deinit(&recorder->body);

@@ -298,6 +298,8 @@ static struct rrs_error *do_event(struct rrs_replayer *replayer)
 struct rrs_error *rrs_replayer_step_event(struct rrs_replayer *replayer)
 {
     RRS_TRY(do_event(replayer));
+    if (replayer->verify)
+        RRS_TRY(rrs_replay_verify(replayer));
     return rrs_event_cursor_next(replayer->cursor, &replayer->next);
 }
 
@@ -418,6 +420,7 @@ struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
         return rrs_error_no_memory();
     made->reader = reader;
     made->echo = options->echo;
+    made->verify = options->verify;
     struct rrs_error *error = rrs_session_init(&made->session, &settings);
     made->session.warn = options->warn;
     made->session.warn_context = options->warn_context;
