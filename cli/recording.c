@@ -244,11 +244,14 @@ static void report_stats(struct recording *recording)
     program_print_stats(&recording->session);
 }
 
-/* Only the directory of a program that never began is of no use to anybody. */
-static int give_up(struct rrs_error *error, const char *path, const char *program)
+/* Only the directory of a program that never began is of no use to anybody. While it has a writer it
+ * cannot be removed. */
+static int give_up(struct recording *recording, struct rrs_error *error)
 {
-    rrs_error_destroy(rrs_trace_dir_remove(path));
-    return program_report_exec_failure(error, program);
+    rrs_trace_writer_destroy(recording->writer);
+    recording->writer = NULL;
+    rrs_error_destroy(rrs_trace_dir_remove(recording->path));
+    return program_report_exec_failure(error, recording->plan->argv[0]);
 }
 
 /* Without a trace worth keeping there is nothing to say about it. */
@@ -282,7 +285,7 @@ static struct recording_result conclude(struct recording *recording, struct rrs_
     if (error)
         result.exit_code = session->started
                                ? print_rrs_error(error)
-                               : give_up(error, recording->path, recording->plan->argv[0]);
+                               : give_up(recording, error);
     result.ran = session->started && !error && !recording->unwritten;
     if (recording->unwritten)
         result.exit_code = print_rrs_error(recording->unwritten);

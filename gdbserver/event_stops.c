@@ -50,10 +50,8 @@ static bool fatal_or_delivered(const struct rrs_event *event, siginfo_t *info)
     return true;
 }
 
-/*
- * A task that ends because another one of its process died does so for no reason of its own; one
- * that ends behind a signal is worth a stop if gdb was not stopped for the signal itself.
- */
+/* A task that ends because another one of its process died does so for no reason of its own, and
+ * one that a signal ends has been stopped for in front of that. */
 static bool wants_signal(server *server, const struct rrs_event *event)
 {
     siginfo_t info;
@@ -62,10 +60,9 @@ static bool wants_signal(server *server, const struct rrs_event *event)
         return false;
     if (event->event_kind == RRS_EVENT_SIGNAL)
         return !server->passes_signal[gdb_signal(info.si_signo)];
-    if (server->event_stop.event == event->number - 1)
-        return false;
     rrs_error_destroy(recording_event(server, event->number - 1, &before));
-    return !before || before->event_kind != RRS_EVENT_TASK_END;
+    return !before ||
+           (before->event_kind != RRS_EVENT_TASK_END && before->event_kind != RRS_EVENT_SIGNAL);
 }
 
 static int call_number(server *server, const struct rrs_event *event)
@@ -152,16 +149,6 @@ struct rrs_error *event_stops_arrive(server *server)
     struct rrs_stop *stop = &server->stop;
     if (stop->reason != RRS_STOP_EVENT)
         return NULL;
-    bool fatal = false;
-    if (stop->event_kind == RRS_EVENT_TASK_END)
-        RRS_TRY(event_stops_is_fatal(server, stop->event - 1, &fatal));
-    if (fatal) {
-        struct rrs_stop signal = *stop;
-        RRS_TRY(rrs_timeline_seek_event(server->timeline, signal.event - 1, stop));
-        signal.event_kind = RRS_EVENT_SIGNAL;
-        signal.event--;
-        *stop = signal;
-    }
     bool forward = server->direction == RRS_FORWARD;
     bool returned = at->returns && at->event == stop->event;
     if (!returned && forward &&

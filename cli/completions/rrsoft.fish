@@ -66,6 +66,7 @@ complete -c rrsoft -n '__fish_seen_subcommand_from record' -l chdir -x -a '(__fi
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -s q -l quiet -d 'do not say where the trace is'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -s a -l auto -d 'run to the end without a debugger'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -s q -l no-echo -d 'do not show again what the program wrote'
+complete -c rrsoft -n '__fish_seen_subcommand_from replay' -l keep-free -x -d 'end the replay when less memory is free'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -l start -d 'let gdb begin at the start, not at the end'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -s g -l goto -x -d 'begin in front of this event'
 complete -c rrsoft -n '__fish_seen_subcommand_from replay' -s p -l onprocess -x -d 'show this process'

@@ -7,6 +7,7 @@
 #define RRS_ENGINE_REPLAY_CONTENTS_H
 
 #include "engine/events/body.h"
+#include "engine/replay/memory_guard.h"
 #include "lmdb-store/trace_reader.h"
 
 struct rrs_content_file {
@@ -22,6 +23,7 @@ struct rrs_content_file {
 struct rrs_contents {
     struct rrs_content_file *files;
     size_t count, room;
+    const struct rrs_memory_guard *guard; /* asked while files are filled; NULL: there is none */
 };
 
 void rrs_contents_deinit(struct rrs_contents *contents);

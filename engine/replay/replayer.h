@@ -14,6 +14,7 @@
 #include "engine/events/checksum.h"
 #include "engine/replay/contents.h"
 #include "engine/replay/map_list.h"
+#include "engine/replay/memory_guard.h"
 #include "engine/run/session.h"
 #include "lmdb-store/event_log_reader.h"
 #include "lmdb-store/trace_reader.h"
@@ -67,6 +68,7 @@ struct rrs_run_stop {
 
 struct rrs_replayer {
     struct rrs_session session;
+    struct rrs_memory_guard *guard;
     struct rrs_oracle oracle;
     struct rrs_trace_reader *reader;
     struct rrs_event_log *log;
@@ -76,6 +78,8 @@ struct rrs_replayer {
     uint64_t last_tick;
     struct rrs_contents contents;
     struct rrs_replay_space *zygotes[RRS_RUNTIME_BASES];
+    size_t xstate_bytes;        /* of this machine's XSAVE images */
+    uint64_t xstate_components; /* that they have, as in XCR0 */
     struct rrs_replay_task *tasks;
     struct rrs_replay_task *current; /* the last one that ran */
     struct rrs_avoided_range *avoided;
@@ -93,6 +97,7 @@ struct rrs_replayer {
 struct rrs_replay_options {
     bool echo;
     bool verify; /* compare checksums; for a replay that only goes forward */
+    uint64_t keep_free_bytes; /* of memory: memory_guard.h */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };
@@ -136,6 +141,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer,
                                                  struct rrs_replay_task *task, rrs_addr address,
                                                  const void *bytes, uint64_t size);
 
+/* sandbox.c */
+
+/** Whether [start, start + bytes) may be mapped, changed or written at a trace's word. */
+bool rrs_replay_range_is_programs(const struct rrs_replay_task *task, rrs_addr start,
+                                  uint64_t bytes);
+/** The same for the next event. Error: BAD_TRACE. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_check_range(const struct rrs_replayer *replayer,
+                                                        const struct rrs_replay_task *task,
+                                                        rrs_addr start, uint64_t bytes);
+/** The oracle's: a closed list of system calls. Error: BAD_TRACE. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_permit(void *context, const struct rrs_task *task,
+                                                   long number, const uint64_t args[6]);
+
 /* echo.c: shows again what the next event, the end of `call`, wrote to standard output or error. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_echo(const struct rrs_replayer *replayer,
                                                  const struct rrs_replay_task *task,
@@ -165,6 +183,11 @@ void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_tas
 /** Gives the task the x87, SSE and AVX registers that the next event has, if it has any. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
                                                             struct rrs_replay_task *task);
+
+/** The same from an image, as a trace has it. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_set_xstate(const struct rrs_replayer *replayer,
+                                                       struct rrs_replay_task *task,
+                                                       const uint8_t *bytes, size_t size);
 
 /** Applies what the next event's items of memory say. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_apply_writes(struct rrs_replayer *replayer,

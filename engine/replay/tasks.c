@@ -122,16 +122,29 @@ static struct rrs_error *find_item(const struct rrs_event *event, enum rrs_item_
                             (unsigned long)event->number, kind);
 }
 
-static struct rrs_error *set_xstate(struct rrs_replay_task *task, const uint8_t *bytes, size_t size)
+/*
+ * The kernel takes an image of its own size and components only. What this CPU lacks of the
+ * recorded one's, the program did not see, or the replay would not have begun.
+ */
+struct rrs_error *rrs_replay_set_xstate(const struct rrs_replayer *replayer,
+                                        struct rrs_replay_task *task, const uint8_t *bytes,
+                                        size_t size)
 {
+    enum { XSTATE_BV = 512 }; /* SDM vol. 1 §13.4.2 */
+    uint64_t components;
     if (task->space->loaded == task)
         task->space->loaded = NULL;
     if (!task->xstate)
-        task->xstate = malloc(RRS_XSTATE_MAX_BYTES);
+        task->xstate = calloc(1, RRS_XSTATE_MAX_BYTES);
     if (!task->xstate)
         return rrs_error_no_memory();
-    task->xstate_bytes = size < RRS_XSTATE_MAX_BYTES ? size : RRS_XSTATE_MAX_BYTES;
-    memcpy(task->xstate, bytes, task->xstate_bytes);
+    task->xstate_bytes = replayer->xstate_bytes;
+    if (size < task->xstate_bytes)
+        memset(task->xstate + size, 0, task->xstate_bytes - size);
+    memcpy(task->xstate, bytes, size < task->xstate_bytes ? size : task->xstate_bytes);
+    memcpy(&components, task->xstate + XSTATE_BV, sizeof components);
+    components &= replayer->xstate_components;
+    memcpy(task->xstate + XSTATE_BV, &components, sizeof components);
     return NULL;
 }
 
@@ -142,7 +155,7 @@ struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
     const struct rrs_event *event = replayer->next;
     if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_XSTATE, &item))
         return NULL;
-    return set_xstate(task, item.bytes.bytes, item.bytes.size);
+    return rrs_replay_set_xstate(replayer, task, item.bytes.bytes, item.bytes.size);
 }
 
 /* argc, argv, NULL, envp, NULL, then the vector: System V ABI, AMD64 supplement §3.4.1. */
@@ -229,7 +242,8 @@ struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
     rrs_task_ready_safely(session, host, &regs);
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
-    RRS_TRY(set_xstate(task, items.xstate.bytes.bytes, items.xstate.bytes.size));
+    RRS_TRY(
+        rrs_replay_set_xstate(replayer, task, items.xstate.bytes.bytes, items.xstate.bytes.size));
     find_auxv(task);
     replayer->current = task;
     if (!replayer->root)
@@ -284,7 +298,7 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
         RRS_TRY(rrs_replay_after_fork(replayer, task));
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
-    return set_xstate(task, creator->xstate, creator->xstate_bytes);
+    return rrs_replay_set_xstate(replayer, task, creator->xstate, creator->xstate_bytes);
 }
 
 /* --- the end --- */

@@ -110,6 +110,8 @@ static struct rrs_error *call_once(struct rrs_session *session, struct rrs_task 
     struct user_regs_struct regs;
     int status;
     session->counters.remote_calls++;
+    if (session->oracle)
+        RRS_TRY(session->oracle->permit(session->oracle->context, task, number, arguments));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     regs.rdi = arguments[0];
     regs.rsi = arguments[1];

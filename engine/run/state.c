@@ -92,19 +92,36 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     return true;
 }
 
+/* The block that holds `shadow_pc`, or NULL, and the state of its map there. */
+static struct rrs_block *find_block(struct rrs_attachment *attachment, rrs_addr shadow_pc,
+                                    uint8_t *state)
+{
+    struct rrs_code_cache *cache = &attachment->module->cache;
+    uint32_t at = (uint32_t)(shadow_pc - attachment->shadow), app_offset = 0;
+    struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
+    *state = 0;
+    if (block)
+        rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
+                     state);
+    return block;
+}
+
 bool rrs_state_is_returning(struct rrs_task *task, rrs_addr shadow_pc)
 {
     struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, shadow_pc);
+    uint8_t state;
+    return attachment && find_block(attachment, shadow_pc, &state) && state == RRS_MAP_RETURNING;
+}
+
+bool rrs_state_is_amid_transfer(struct rrs_task *task, rrs_addr shadow_pc)
+{
+    struct rrs_attachment *attachment = rrs_space_attachment_of_shadow(task->space, shadow_pc);
+    uint8_t state;
     if (!attachment)
         return false;
-    struct rrs_code_cache *cache = &attachment->module->cache;
-    uint32_t at = (uint32_t)(shadow_pc - attachment->shadow), app_offset = 0;
-    uint8_t state = 0;
-    struct rrs_block *block = rrs_code_cache_block_of_shadow(cache, at);
-    if (block)
-        rrs_map_find(cache->maps + block->map, block->map_bytes, at - block->shadow, &app_offset,
-                     &state);
-    return state == RRS_MAP_RETURNING;
+    struct rrs_block *block = find_block(attachment, shadow_pc, &state);
+    const uint8_t *code = attachment->module->cache.memory + (shadow_pc - attachment->shadow);
+    return (!block || state == RRS_MAP_RETURNING) && rrs_lower_amends_stack(code, !block);
 }
 
 struct rrs_error *rrs_state_rewind_site(struct rrs_task *task)
@@ -173,6 +190,12 @@ static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_ta
     return observer ? observer->call_ends(observer->context, task, regs) : NULL;
 }
 
+struct rrs_error *rrs_task_wrote_to_engine(const struct rrs_task *task, uint32_t where)
+{
+    return rrs_error_create(RRS_ERROR_FAULT, "task %d wrote into the engine's memory, at %#lx",
+                            task->tid, (unsigned long)(task->space->runtime + where));
+}
+
 struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
                                       int request)
 {
@@ -211,6 +234,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
             return NULL;
     }
     rrs_addr shadow;
+    if (session->clock.written)
+        return rrs_task_wrote_to_engine(task, RRS_RUNTIME_SESSION);
     RRS_TRY(rrs_space_enter(session, task, task->regs.rip, entry_kind, &shadow));
     while (!shadow) {
         bool was_vsyscall;

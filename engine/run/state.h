@@ -53,6 +53,12 @@ bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *
 bool rrs_task_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
                             rrs_addr shadow_pc);
 
+/** The error for a program that wrote to what only the engine's own code may, `where` in the
+ * runtime.
+ */
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_task_wrote_to_engine(
+    const struct rrs_task *task, uint32_t where);
+
 /** Lets the runner go on exactly as it stands. */
 RRS_MUST_CHECK struct rrs_error *rrs_task_resume_raw(struct rrs_session *session,
                                                      struct rrs_task *task, int request);
@@ -115,6 +121,12 @@ RRS_MUST_CHECK struct rrs_error *rrs_run_alone_prepare(struct rrs_session *sessi
 /** Decodes the program's instruction at `pc`; false if none can be fetched there. */
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
                     struct rrs_insn *insn);
+
+/**
+ * Whether the stack holds an address of shadow code for the moment, in the middle of a call or a
+ * return, just written by the instruction in front of `shadow_pc`.
+ */
+bool rrs_state_is_amid_transfer(struct rrs_task *task, rrs_addr shadow_pc);
 
 /** Whether a signal is held that `blocked` does not block. */
 bool rrs_task_has_signal(const struct rrs_task *task, uint64_t blocked);

@@ -5,10 +5,12 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <time.h>
 
 static struct rrs_error *failed(pid_t tid, const char *request)
@@ -99,6 +101,12 @@ void rrs_ptrace_await_zombie(pid_t tid)
             return;
         nanosleep(&moment, NULL);
     }
+}
+
+struct rrs_error *rrs_ptrace_skip_call(pid_t tid)
+{
+    const size_t number = offsetof(struct user, regs.orig_rax);
+    return CALL(PTRACE_POKEUSER, tid, (void *)number, (void *)-1);
 }
 
 struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room, size_t *bytes)

@@ -35,6 +35,8 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned lo
  * any CPU so far.
  */
 enum { RRS_XSTATE_MAX_BYTES = 16384 };
+/** At a seccomp stop: the system call is not made, whatever else happens. */
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_skip_call(pid_t tid);
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room,
                                                        size_t *bytes);
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_xstate(pid_t tid, const void *image, size_t bytes);

@@ -159,11 +159,13 @@ class Saving(Case):
         self.assertIn("rrsoft: 2 runs, none failed\n", self.stderr)
         self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n")
         self.fails("record", "-q", "--until-failure=5", "--", "/no/such/program", exit_code=127)
+        self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n", "what never began leaves nothing")
 
 
 class Checksums(Case):
     PROGRAM = """import mmap, os, sys
 shared = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)
+shared[0]
 print("ready", flush=True)
 sys.stdin.readline()
 os.getppid()
@@ -185,7 +187,7 @@ print(shared[0], flush=True)
     def test_what_was_not_recorded_is_found(self):
         self.run_beside_a_writer("--checksum")
         self.rrsoft("replay", exit_code=3)
-        self.assertRegex(self.stderr, r"event \d+ \(task \d+, tick \d+\): behind it the memory page at 0x[0-9a-f]+ of "
+        self.assertRegex(self.stderr, r"event \d+ \(task \d+, tick \d+.*\): behind it the memory page at 0x[0-9a-f]+ of "
                                       rf"{self.top}/shared differs")
 
     def test_what_was_recorded_is_the_same(self):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Test a recorded program's timeline: records it, then visits the recording in every direction.
 
-  run_timeline.py RRSOFT TIMELINE_TEST "PLACES [no-writes]" PROGRAM [ARGUMENT...]
+  run_timeline.py RRSOFT TIMELINE_TEST PLACES PROGRAM [ARGUMENT...]
 
 The seed of the places is printed; $SEED repeats it.
 """
@@ -25,7 +25,7 @@ def main():
         trace = os.path.join(directory, "trace")
         children.run([rrsoft, "record", "--quiet", "--output", trace, "--"] + program, TIMEOUT,
                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        status = children.run([timeline_test, trace, seed] + places.split(), TIMEOUT)
+        status = children.run([timeline_test, trace, seed, places], TIMEOUT)
     if status != 0:
         print(f"FAILED: status {status}, seed {seed}")
     return 0 if status == 0 else 1

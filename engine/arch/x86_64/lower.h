@@ -57,6 +57,12 @@ uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
 uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 
 /**
+ * Whether `code` (8 bytes of shadow code, of a thunk or of a block whose map state is RETURNING) is
+ * reached right behind the write of an address of shadow code to the stack.
+ */
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk);
+
+/**
  * A call, whose displacement is to lead to a thunk. It pushes its own end as return address:
  * rrs_lower_return_entry() comes right behind it, and the thunk begins with
  * rrs_lower_app_return_address(), which makes `pushed`, that end, the app's. Flags are dead there.

@@ -160,6 +160,13 @@ void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t
     emit_flags_of_calls(e);
 }
 
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk)
+{
+    static const uint8_t add_to_stack[] = {0x48, 0x81, 0x04, 0x24}, ret[] = {0xc3};
+    return in_thunk ? !memcmp(code, add_to_stack, sizeof add_to_stack)
+                    : !memcmp(code, ret, sizeof ret);
+}
+
 /* reg = [reg], with the prefixes that stand in `load` before its REX. */
 static void emit_load_through(struct rrs_emitter *e, const struct rrs_insn *load,
                               enum rrs_register reg)
