@@ -17,6 +17,7 @@ declare -gA _rrsoft_options=(
     [sources]="--json"
     [extract]="--output"
     [diff]="--exact --strings --json"
+    [index]="--every"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -101,7 +102,7 @@ _rrsoft()
     gdbinit:*) ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
     console:-e | console:--eval-command) ;;
-    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | index:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

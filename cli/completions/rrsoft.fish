@@ -23,6 +23,8 @@ complete -c rrsoft -n __fish_use_subcommand -a ps -d 'show the processes of a re
 complete -c rrsoft -n __fish_use_subcommand -a sources -d 'list the files that a recorded program mapped'
 complete -c rrsoft -n __fish_use_subcommand -a extract -d 'write out a file that a recorded program mapped'
 complete -c rrsoft -n __fish_use_subcommand -a diff -d 'show where two recordings of a program part'
+complete -c rrsoft -n __fish_use_subcommand -a index -d 'store checkpoints in a trace'
+complete -c rrsoft -n '__fish_seen_subcommand_from index' -l every -x -d 'how far apart: ticks, or a time'
 complete -c rrsoft -n __fish_use_subcommand -a check -d 'read a whole trace and report damage'
 complete -c rrsoft -n __fish_use_subcommand -a du -d 'show the disk space that traces use'
 complete -c rrsoft -n __fish_use_subcommand -a mv -d 'rename a trace'
@@ -100,6 +102,6 @@ complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -l tui -d 'with windows 
 complete -c rrsoft -n '__fish_seen_subcommand_from gdb' -s i -l interpreter -x -a mi -d 'the interpreter of gdb'
 complete -c rrsoft -n '__fish_seen_subcommand_from console' -l end -d 'begin at the end of the recording'
 complete -c rrsoft -n '__fish_seen_subcommand_from console' -s e -l eval-command -x -d 'run a command first'
-complete -c rrsoft -n '__fish_seen_subcommand_from console diff extract sources ps dump replay info gdb events check du mv rm' -a '(__rrsoft_traces)' -d trace
+complete -c rrsoft -n '__fish_seen_subcommand_from console diff extract sources ps dump replay info gdb events index check du mv rm' -a '(__rrsoft_traces)' -d trace
 complete -c rrsoft -n '__fish_seen_subcommand_from ls' -a '(__fish_complete_directories)'
-complete -c rrsoft -n '__fish_seen_subcommand_from help' -a 'record replay count gdb console gdbinit ls info events dump ps sources extract diff check du mv rm'
+complete -c rrsoft -n '__fish_seen_subcommand_from help' -a 'record replay count gdb console gdbinit ls info events dump ps sources extract diff index check du mv rm'

@@ -117,6 +117,15 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
 
 /* --- copies of shared memory --- */
 
+struct rrs_error *rrs_contents_add_shared(struct rrs_contents *contents, uint64_t identity,
+                                          uint64_t bytes)
+{
+    const struct rrs_map_item map = {.shared = true, .identity = identity};
+    struct rrs_content_file *file;
+    RRS_TRY(create(contents, &map, &file));
+    return enlarge(file, bytes);
+}
+
 const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
                                                    uint64_t identity)
 {

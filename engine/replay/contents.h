@@ -41,6 +41,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_contents_file(struct rrs_contents *contents
 const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
                                                    uint64_t identity);
 
+/** Adds shared memory of `bytes` zeros. Error: OS. */
+RRS_MUST_CHECK struct rrs_error *rrs_contents_add_shared(struct rrs_contents *contents,
+                                                         uint64_t identity, uint64_t bytes);
+
 /** Adds copies of all shared memory in `from` to `to`, which has none of it. Error: OS. */
 RRS_MUST_CHECK struct rrs_error *rrs_contents_copy_shared(struct rrs_contents *to,
                                                           const struct rrs_contents *from);

@@ -90,6 +90,10 @@ struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer, struct rrs_repla
                                              .grows_down = map->grows_down,
                                              .identity = map->identity,
                                              .file_offset = map->file_offset,
+                                             .source = map->source,
+                                             .blob_offset = map->blob_offset,
+                                             .blob_bytes = map->blob_bytes,
+                                             .blob = map->blob,
                                              .path = path,
                                          });
     free(path);

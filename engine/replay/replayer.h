@@ -180,6 +180,18 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replay
 RRS_MUST_CHECK struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer);
 void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_task *task);
 
+/** Adds a task at the end of the list. Error: NO_MEMORY. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_add_task(struct rrs_replayer *replayer, pid_t tid,
+                                                     pid_t tgid, pid_t creator,
+                                                     struct rrs_replay_space *space,
+                                                     struct rrs_task *task,
+                                                     struct rrs_replay_task **added);
+/** A second task of the address space of `creator`. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_share_space(struct rrs_replayer *replayer,
+                                                        const struct rrs_replay_task *creator,
+                                                        struct rrs_process *process,
+                                                        struct rrs_task **task);
+
 /** Gives the task the x87, SSE and AVX registers that the next event has, if it has any. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
                                                             struct rrs_replay_task *task);

@@ -20,9 +20,9 @@ struct rrs_replay_task *rrs_replay_find_task(const struct rrs_replayer *replayer
     return task;
 }
 
-static struct rrs_error *add_task(struct rrs_replayer *replayer, pid_t tid, pid_t tgid,
-                                  pid_t creator, struct rrs_replay_space *space,
-                                  struct rrs_task *task, struct rrs_replay_task **added)
+struct rrs_error *rrs_replay_add_task(struct rrs_replayer *replayer, pid_t tid, pid_t tgid,
+                                      pid_t creator, struct rrs_replay_space *space,
+                                      struct rrs_task *task, struct rrs_replay_task **added)
 {
     struct rrs_replay_task *made = calloc(1, sizeof *made);
     if (!made)
@@ -196,10 +196,10 @@ static struct rrs_error *reach_execve(struct rrs_replayer *replayer, pid_t tgid)
     if (!leader || leader->in_call)
         return NULL;
     RRS_TRY(rrs_replay_reach_call(replayer, leader));
-    return is_execve(leader) ? NULL
-                             : rrs_replay_diverged(replayer,
-                                                   "expected an execve, system call %d came",
-                                                   leader->task->call);
+    return is_execve(leader)
+               ? NULL
+               : rrs_replay_diverged(replayer, "expected an execve, system call %d came",
+                                     leader->task->call);
 }
 
 static void remove_group(struct rrs_replayer *replayer, pid_t tgid)
@@ -236,7 +236,7 @@ struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
                                   &space, &host));
     space->brk_start = space->brk = items.runtime.runtime.brk;
     space->program = strndup((const char *)items.program.bytes.bytes, items.program.bytes.size);
-    RRS_TRY(add_task(replayer, event->task, tgid, creator, space, host, &task));
+    RRS_TRY(rrs_replay_add_task(replayer, event->task, tgid, creator, space, host, &task));
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&items.regs, &regs);
     rrs_task_ready_safely(session, host, &regs);
@@ -253,9 +253,9 @@ struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
 
 /* --- new tasks --- */
 
-static struct rrs_error *share_space(struct rrs_replayer *replayer,
-                                     const struct rrs_replay_task *creator,
-                                     struct rrs_process *process, struct rrs_task **task)
+struct rrs_error *rrs_replay_share_space(struct rrs_replayer *replayer,
+                                         const struct rrs_replay_task *creator,
+                                         struct rrs_process *process, struct rrs_task **task)
 {
     *task = rrs_task_create(&replayer->session, creator->space->host);
     (*task)->space = creator->task->space;
@@ -285,12 +285,13 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
     struct rrs_replay_space *space = creator->space;
     RRS_TRY(rrs_replay_unload(creator->space));
     if (what.task.flags & CLONE_VM)
-        RRS_TRY(share_space(replayer, creator, process, &host));
+        RRS_TRY(rrs_replay_share_space(replayer, creator, process, &host));
     else
         RRS_TRY(
             rrs_replay_fork_space(replayer, creator->space, creator->task, process, &space, &host));
     struct rrs_replay_task *task;
-    RRS_TRY(add_task(replayer, event->task, what.task.tgid, creator->tid, space, host, &task));
+    RRS_TRY(rrs_replay_add_task(replayer, event->task, what.task.tgid, creator->tid, space, host,
+                                &task));
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&registers, &regs);
     rrs_task_ready_safely(session, host, &regs);

@@ -30,7 +30,7 @@ static struct rrs_error *open_replayer(struct rrs_timeline *timeline, const char
     timeline->checkpoint_spacing_ns = spacing_ns;
     RRS_TRY(rrs_live_checkpoint_create(timeline->replayer, &timeline->checkpoints[0]));
     timeline->checkpoint_count = 1;
-    return NULL;
+    return rrs_timeline_list_stored(timeline);
 }
 
 struct rrs_error *rrs_timeline_open(const char *path, const struct rrs_timeline_options *options,
@@ -66,6 +66,7 @@ void rrs_timeline_destroy(struct rrs_timeline *timeline)
     free(timeline->breakpoints);
     free(timeline->breaks);
     free(timeline->checkpoints);
+    free(timeline->stored);
     free(timeline);
 }
 

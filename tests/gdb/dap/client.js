@@ -76,11 +76,11 @@ class Client extends DebugClient {
     }
 
     /** Starts a session, with breakpoints set as an editor does; gives the first stop's body. */
-    async open(configuration, breakpoints = {}) {
+    async open(configuration, breakpoints = {}, request = 'launch') {
         await this.start();
         this.capabilities = (await this.initializeRequest()).body;
         const initialized = this.waitForEvent('initialized');
-        const launched = this.launchRequest({ rrsoft: RRSOFT, ...configuration });
+        const launched = this[`${request}Request`]({ rrsoft: RRSOFT, ...configuration });
         await Promise.race([initialized, launched]);
         await initialized;
         for (const [name, list] of Object.entries(breakpoints)) {
