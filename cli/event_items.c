@@ -111,6 +111,9 @@ static void print_item(const struct rrs_event *event, const struct rrs_item *ite
     case RRS_ITEM_XSTATE:
         printf("vector state, %zu bytes\n", item->bytes.size);
         return;
+    case RRS_ITEM_CHECKSUM:
+        printf("checksum, %zu bytes\n", item->bytes.size);
+        return;
     case RRS_ITEM_WRITE:
     case RRS_ITEM_BLOB:
         printf("memory %#" PRIx64 ", %" PRIu64 " bytes\n", item->write.address, item->write.size);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct request {
-    bool quiet, stats, aslr, any_cpu;
+    bool quiet, stats, checksums, aslr, any_cpu;
     struct option_number slice, max_bytes, max_ns, until_failure, chaos;
     struct option_list variables;
     const char *output, *cpu, *directory, *save_on, *at_limit, *wait;
@@ -101,6 +101,7 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
         .max_bytes = request->max_bytes.value,
         .max_ns = request->max_ns.value,
         .keep_failed_only = request->until_failure.given,
+        .checksums = request->checksums,
         .quiet = request->quiet,
         .stats = request->stats,
     };
@@ -183,6 +184,9 @@ int command_record(int argc, char **argv)
          "the CPU that the program sees: baseline, x86-64-v2, x86-64-v3 or native", &request.cpu},
         {"aslr", 0, OPTION_FLAG, NULL, "leave address space randomisation on", &request.aslr},
         {"any-cpu", 0, OPTION_FLAG, NULL, "do not keep to one CPU", &request.any_cpu},
+        {"checksum", 0, OPTION_FLAG, NULL,
+         "note hashes of registers and memory at every event, for replay to compare",
+         &request.checksums},
         {"stats", 0, OPTION_FLAG, NULL, "print what the engine did", &request.stats},
         {"quiet", 'q', OPTION_FLAG, NULL, "do not say where the trace is", &request.quiet},
         {0},

@@ -304,7 +304,8 @@ static struct rrs_error *run_session(struct recording *recording)
     session->attend_context = recording;
     session->keeps_signal = true;
     session->wake_after_ns = plan->max_ns;
-    RRS_TRY(rrs_recorder_init(&recording->recorder, session, recording->writer));
+    RRS_TRY(rrs_recorder_init(&recording->recorder, session, recording->writer,
+                              plan->checksums));
     recording->start_ns = rrs_clock_ns(CLOCK_MONOTONIC);
     return rrs_session_run(session, plan->argv);
 }

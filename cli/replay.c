@@ -55,6 +55,7 @@ static int replay_to_the_end(const char *argument, const struct replay_options *
     struct rrs_replayer *replayer = NULL;
     const struct rrs_replay_options options = {
         .echo = !how->no_echo,
+        .verify = true,
         .keep_free_bytes = how->keep_free.value,
         .warn = program_warn,
     };

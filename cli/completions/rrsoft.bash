@@ -3,7 +3,7 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
-    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --stats --quiet"
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --checksum --stats --quiet"
     [replay]="--auto --no-echo --keep-free --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"

@@ -61,6 +61,7 @@ complete -c rrsoft -n '__fish_seen_subcommand_from record' -l max-time -x -d 'en
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l at-limit -x -a 'go-on kill' -d 'what the program does when its recording is ended'
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l save-on -x -a 'always failure' -d 'when to keep the trace'
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l until-failure -d 'record again until a run fails'
+complete -c rrsoft -n '__fish_seen_subcommand_from record' -l checksum -d 'note hashes of registers and memory'
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l chaos -d 'let chance decide who runs when'
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l wait -x -a 'all main' -d 'whose end the recording waits for'
 complete -c rrsoft -n '__fish_seen_subcommand_from record' -l chdir -x -a '(__fish_complete_directories)' -d 'start the program in this directory'

@@ -120,6 +120,16 @@ void rrs_body_put_bytes(struct rrs_body *body, enum rrs_item_kind kind, const vo
     put_raw(body, bytes, size);
 }
 
+void rrs_body_put_pair(struct rrs_body *body, enum rrs_item_kind kind, const void *first,
+                       size_t first_bytes, const void *second, size_t second_bytes)
+{
+    put_number(body, kind);
+    put_number(body, first_bytes + second_bytes);
+    put_raw(body, first, first_bytes);
+    if (second_bytes)
+        put_raw(body, second, second_bytes);
+}
+
 void rrs_body_put_write(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size)
 {
     uint8_t head[RRS_VARINT_MAX_BYTES];
@@ -286,6 +296,7 @@ static bool take_item(struct input *in, struct rrs_item *item)
     case RRS_ITEM_XSTATE:
     case RRS_ITEM_SIGINFO:
     case RRS_ITEM_PROGRAM:
+    case RRS_ITEM_CHECKSUM:
         item->bytes.bytes = in->at;
         item->bytes.size = (size_t)(in->end - in->at);
         break;

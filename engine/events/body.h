@@ -32,7 +32,8 @@ enum rrs_item_kind {
     RRS_ITEM_SHOWN,   /* what a call wrote could be seen: on standard output (1) or error (2) */
     RRS_ITEM_TARGET,  /* the memory items behind this one are about another task's memory */
     RRS_ITEM_COPIED,  /* with SHOWN: the bytes that the kernel moved there, a blob */
-    RRS_ITEM_LAST = RRS_ITEM_COPIED,
+    RRS_ITEM_CHECKSUM, /* checksum.h */
+    RRS_ITEM_LAST = RRS_ITEM_CHECKSUM,
 };
 
 enum rrs_signal_action {
@@ -80,7 +81,7 @@ struct rrs_item {
         struct {
             const uint8_t *bytes;
             size_t size;
-        } bytes; /* XSTATE, SIGINFO, PROGRAM */
+        } bytes; /* XSTATE, SIGINFO, PROGRAM, CHECKSUM */
         struct {
             rrs_addr address;
             uint64_t size;
@@ -123,6 +124,9 @@ void rrs_body_put_regs(struct rrs_body *body, const struct user_regs_struct *reg
 /** XSTATE, SIGINFO or PROGRAM. */
 void rrs_body_put_bytes(struct rrs_body *body, enum rrs_item_kind kind, const void *bytes,
                         size_t size);
+/** The same of two pieces, one behind the other. */
+void rrs_body_put_pair(struct rrs_body *body, enum rrs_item_kind kind, const void *first,
+                       size_t first_bytes, const void *second, size_t second_bytes);
 void rrs_body_put_write(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size);
 void rrs_body_put_blob(struct rrs_body *body, rrs_addr address, uint64_t size,
                        const struct rrs_hash *hash);

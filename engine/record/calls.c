@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* System calls: what they returned, and what they wrote. */
-#include "engine/record/recorder.h"
+#include "engine/record/checksum.h"
 
 #include "engine/run/code_calls.h"
 #include "engine/run/pi_futex.h"
@@ -47,9 +47,30 @@ static size_t read_memory(void *context, rrs_addr address, void *buffer, size_t 
     return rrs_tracee_read(outputs->task->tid, address, buffer, bytes);
 }
 
+/* The bytes are saved, but what they point to may have been written, too. */
+static void warn_of_guess(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    uint64_t request = task->call_regs.rsi;
+    recorder->guessed = true;
+    if (task->call != SYS_ioctl)
+        return;
+    for (size_t i = 0; i < recorder->guess_count; i++)
+        if (recorder->guesses[i] == request)
+            return;
+    if (recorder->guess_count == sizeof recorder->guesses / sizeof recorder->guesses[0])
+        return;
+    recorder->guesses[recorder->guess_count++] = request;
+    rrs_session_warn(recorder->session,
+                     "ioctl %#lx of process %d is unknown: memory that its argument points to "
+                     "by way of other pointers is not recorded",
+                     (unsigned long)request, task->process->tgid);
+}
+
 static struct rrs_error *add_output(void *context, const struct rrs_memory_range *range)
 {
     const struct outputs *outputs = context;
+    if (range->certainty != RRS_RANGE_KNOWN)
+        warn_of_guess(outputs->recorder, outputs->task);
     return rrs_recorder_add_memory(outputs->recorder, outputs->task, range->addr, range->bytes);
 }
 
@@ -176,6 +197,7 @@ struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
     rrs_recorder_add_call(recorder, task);
     rrs_body_put_result(&recorder->body, (int64_t)after->rax);
     RRS_TRY(add_effects(recorder, task, after));
+    RRS_TRY(rrs_recorder_add_checksum(recorder, task, after));
     take_note(task, (int64_t)after->rax);
     return rrs_recorder_end(recorder, task, at_once ? RRS_EVENT_CALL : RRS_EVENT_CALL_EXIT);
 }

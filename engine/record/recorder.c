@@ -2,6 +2,7 @@
 #include "engine/record/recorder.h"
 
 #include "engine/arch/x86_64/features.h"
+#include "engine/record/checksum.h"
 #include "engine/record/files.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
@@ -62,6 +63,8 @@ static struct rrs_error *write_place(struct rrs_recorder *recorder, const struct
     rrs_body_put_pc(&recorder->body, task->regs.rip);
     if (!task->at_safe_point)
         rrs_body_put_action(&recorder->body, RRS_PREEMPT_ANYWHERE);
+    if (task->state == RRS_TASK_READY)
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return append(recorder, make_event(recorder, task, RRS_EVENT_PREEMPT), &recorder->body);
 }
 
@@ -82,6 +85,7 @@ struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct
     RRS_TRY(write_progress(recorder, task));
     rrs_body_clear(&recorder->body);
     rrs_body_put_pc(&recorder->body, pc);
+    recorder->guessed = false;
     return NULL;
 }
 
@@ -151,6 +155,7 @@ static struct rrs_error *record_exec(void *context, struct rrs_task *task)
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
     RRS_TRY(rrs_recorder_add_xstate(recorder, task));
     RRS_TRY(rrs_recorder_add_image(recorder, task));
+    RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return rrs_recorder_end(recorder, task, RRS_EVENT_EXEC);
 }
 
@@ -163,6 +168,7 @@ static struct rrs_error *record_insn(void *context, struct rrs_task *task,
     expected.orig_rax = after->orig_rax;
     RRS_TRY(rrs_recorder_begin(recorder, task, before->rip));
     rrs_body_put_regs(&recorder->body, after, &expected);
+    RRS_TRY(rrs_recorder_add_checksum(recorder, task, after));
     return rrs_recorder_end(recorder, task, RRS_EVENT_INSN);
 }
 
@@ -198,6 +204,7 @@ static struct rrs_error *record_signal(void *context, struct rrs_task *task, con
         rrs_body_put_regs(&recorder->body, &task->regs, NULL);
         RRS_TRY(rrs_recorder_add_xstate(recorder, task));
         RRS_TRY(rrs_recorder_add_memory(recorder, task, task->regs.rsp, frame_bytes(task, before)));
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     }
     return rrs_recorder_end(recorder, task, RRS_EVENT_SIGNAL);
 }
@@ -236,6 +243,8 @@ static struct rrs_error *record_task_begins(void *context, struct rrs_task *crea
     rrs_body_put_regs(&recorder->body, &task->regs, NULL);
     if (clone_flags & CLONE_CHILD_SETTID)
         RRS_TRY(rrs_recorder_add_memory(recorder, task, args.child_tid, sizeof(pid_t)));
+    if (!(clone_flags & CLONE_VM)) /* else what its creator's call writes is there already */
+        RRS_TRY(rrs_recorder_add_checksum(recorder, task, &task->regs));
     return rrs_recorder_end(recorder, task, RRS_EVENT_TASK_NEW);
 }
 
@@ -266,7 +275,7 @@ static struct rrs_error *record_cpu(struct rrs_recorder *recorder)
 }
 
 struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_session *session,
-                                    struct rrs_trace_writer *writer)
+                                    struct rrs_trace_writer *writer, bool checksums)
 {
     *recorder = (struct rrs_recorder){
         .session = session,
@@ -290,6 +299,8 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
         recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
     RRS_TRY(record_cpu(recorder));
+    if (checksums)
+        RRS_TRY(rrs_recorded_sums_create(&recorder->sums));
     rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;
@@ -298,6 +309,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
 void rrs_recorder_deinit(struct rrs_recorder *recorder)
 {
     rrs_recorded_files_destroy(recorder->files);
+    rrs_recorded_sums_destroy(recorder->sums);
     free(recorder->words);
     rrs_error_destroy(recorder->failure);
     rrs_body_deinit(&recorder->body);

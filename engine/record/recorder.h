@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 struct rrs_recorded_files;
+struct rrs_recorded_sums;
 
 /* A robust futex that a task holds which is about to end. */
 struct rrs_held_word {
@@ -32,6 +33,8 @@ struct rrs_recorder {
     struct rrs_session *session;
     struct rrs_trace_writer *writer;
     struct rrs_recorded_files *files;
+    struct rrs_recorded_sums *sums; /* NULL: no checksums are wanted */
+    bool guessed; /* what the call of the event wrote is not known for sure */
     struct rrs_body body;    /* of the event that is being made */
     struct rrs_task *opened; /* whose call's beginning is held back */
     struct rrs_event opened_event;
@@ -41,15 +44,20 @@ struct rrs_recorder {
     bool output_open[2];         /*   those that there are */
     struct rrs_held_word *words; /* the latest for each task */
     size_t word_count, word_room;
+    uint64_t guesses[64]; /* ioctls that were warned of */
+    size_t guess_count;
     uint64_t events;
     pid_t last_task; /* of the last event, and its tick */
     uint64_t last_tick;
 };
 
-/** Makes `session` record into `writer` (borrowed). To be called before the session runs. */
+/**
+ * Makes `session` record into `writer` (borrowed). To be called before the session runs.
+ * `checksums`: with hashes of registers and memory at every event.
+ */
 RRS_MUST_CHECK struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder,
                                                    struct rrs_session *session,
-                                                   struct rrs_trace_writer *writer);
+                                                   struct rrs_trace_writer *writer, bool checksums);
 void rrs_recorder_deinit(struct rrs_recorder *recorder);
 
 /**

@@ -241,6 +241,7 @@ void rrs_replay_release_space(struct rrs_replay_space *space)
         ;
     close(space->memory_fd);
     rrs_map_list_deinit(&space->maps);
+    rrs_page_sums_deinit(&space->sums);
     free(space->program);
     free(space);
 }

@@ -303,6 +303,8 @@ static struct rrs_error *do_event(struct rrs_replayer *replayer)
 struct rrs_error *rrs_replayer_step_event(struct rrs_replayer *replayer)
 {
     RRS_TRY(rrs_memory_guard_explain(replayer->guard, do_event(replayer)));
+    if (replayer->verify)
+        RRS_TRY(rrs_replay_verify(replayer));
     return rrs_event_cursor_next(replayer->cursor, &replayer->next);
 }
 
@@ -443,6 +445,7 @@ struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
         return rrs_error_no_memory();
     made->reader = reader;
     made->echo = options->echo;
+    made->verify = options->verify;
     struct rrs_error *error = rrs_memory_guard_create(options->keep_free_bytes, &made->guard);
     made->contents.guard = made->guard;
     if (!error)

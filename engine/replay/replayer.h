@@ -11,6 +11,7 @@
 #define RRS_ENGINE_REPLAY_REPLAYER_H
 
 #include "engine/events/body.h"
+#include "engine/events/checksum.h"
 #include "engine/replay/contents.h"
 #include "engine/replay/map_list.h"
 #include "engine/replay/memory_guard.h"
@@ -32,6 +33,7 @@ struct rrs_replay_space {
     rrs_addr auxv;           /* of the auxiliary vector on the initial stack; 0: none */
     size_t auxv_bytes;
     int memory_fd; /* /proc/PID/mem */
+    struct rrs_page_sums sums; /* what memory is to be, as far as it is known; verify.c */
 };
 
 /* A recorded task. */
@@ -86,13 +88,15 @@ struct rrs_replayer {
     /* Asked at each trap of a debug register; NULL: there are none. */
     bool (*stops_at_write)(void *context);
     void *stops_at_write_context;
-    bool echo;
+    bool echo, verify;
+    uint64_t guessed_event; /* the last one whose outputs were guessed; 0: none */
     int exit_status; /* wait status of the first process, once it ended */
     pid_t root;      /* recorded id of the first process */
 };
 
 struct rrs_replay_options {
     bool echo;
+    bool verify; /* compare checksums; for a replay that only goes forward */
     uint64_t keep_free_bytes; /* of memory: memory_guard.h */
     void (*warn)(void *context, const char *message);
     void *warn_context;
@@ -154,6 +158,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_permit(void *context, const struct r
 RRS_MUST_CHECK struct rrs_error *rrs_replay_echo(const struct rrs_replayer *replayer,
                                                  const struct rrs_replay_task *task,
                                                  const struct rrs_item *call, int64_t result);
+
+/* verify.c: compares registers and memory with the checksum of the event that has just happened */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_verify(struct rrs_replayer *replayer);
 
 /* mappings.c: what calls do to an address space */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer,

@@ -428,6 +428,7 @@ struct rrs_error *rrs_space_create_bare(struct rrs_session *session, struct rrs_
     if (!space)
         return rrs_error_no_memory();
     space->references = 1;
+    space->identity = ++session->spaces_made;
     space->runtime = rrs_runtime_bases[base];
     space->call_insn = call_insn;
     task->space = space;
@@ -441,6 +442,7 @@ struct rrs_error *rrs_space_create(struct rrs_session *session, struct rrs_task 
     if (!space)
         return rrs_error_no_memory();
     space->references = 1;
+    space->identity = ++session->spaces_made;
     task->space = space;
     struct exec_scan scan = {.space = space};
     RRS_TRY(rrs_maps_visit(task->tid, scan_mapping, &scan));
@@ -486,6 +488,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
         return rrs_error_no_memory();
     *space = *parent;
     space->references = 1;
+    space->identity = ++session->spaces_made;
     space->fetched = NULL;
     space->regions = copy_array(parent->regions, parent->region_count, sizeof *parent->regions);
     space->region_room = parent->region_count;

@@ -72,6 +72,7 @@ struct rrs_code_page {
 
 struct rrs_address_space {
     uint32_t references; /* tasks */
+    uint64_t identity;   /* no other one of the session ever has it */
     uint32_t runtime;    /* runtime base */
     rrs_addr call_insn;  /* a traced system call instruction for injected calls */
     struct rrs_lookup_table *table;

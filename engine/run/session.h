@@ -187,7 +187,7 @@ struct rrs_session {
     pid_t root;
     int root_status;
     bool root_ended;
-    uint64_t tasks_made;
+    uint64_t tasks_made, spaces_made;
     bool writes_memory;                  /* a /proc/PID/mem was opened for writing */
     bool started;                        /* the program's first execve succeeded */
     const struct rrs_observer *observer; /* NULL: nobody looks on */

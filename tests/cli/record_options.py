@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Test that recordings end where they are told to, keep what they are told to, and say so."""
+import mmap
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
@@ -158,6 +160,40 @@ class Saving(Case):
         self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n")
         self.fails("record", "-q", "--until-failure=5", "--", "/no/such/program", exit_code=127)
         self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n", "what never began leaves nothing")
+
+
+class Checksums(Case):
+    PROGRAM = """import mmap, os, sys
+shared = mmap.mmap(os.open(sys.argv[1], os.O_RDWR), 4096)
+shared[0]
+print("ready", flush=True)
+sys.stdin.readline()
+os.getppid()
+print(shared[0], flush=True)
+"""
+
+    def run_beside_a_writer(self, *options):
+        """Records a program that maps a file; something outside of the recording writes to it."""
+        file = self.top / "shared"
+        file.write_bytes(bytes(4096))
+        words = [RRSOFT, "record", "-q", *options, "--", sys.executable, "-S", "-c", self.PROGRAM, str(file)]
+        child = subprocess.Popen(words, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(child.stdout.readline(), b"ready\n")
+        with open(file, "r+b") as outside, mmap.mmap(outside.fileno(), 4096) as shared:
+            shared[0] = 65
+        out, _ = child.communicate(b"\n", timeout=60)
+        self.assertEqual((out, child.returncode), (b"65\n", 0))
+
+    def test_what_was_not_recorded_is_found(self):
+        self.run_beside_a_writer("--checksum")
+        self.rrsoft("replay", exit_code=3)
+        self.assertRegex(self.stderr, r"event \d+ \(task \d+, tick \d+.*\): behind it the memory page at 0x[0-9a-f]+ of "
+                                      rf"{self.top}/shared differs")
+
+    def test_what_was_recorded_is_the_same(self):
+        self.record("/bin/sh", "-c", "ls / | sort | head -3", options=["--checksum"])
+        self.rrsoft("replay")
+        self.assertIn("checksum, ", self.rrsoft("events", "--items"))
 
 
 class World(Case):

@@ -2,6 +2,7 @@
 /* Test that every item of an event comes back as it was put, and that cut, random and damaged bytes
  * are read to an end without a step beside them. */
 #include "engine/events/body.h"
+#include "engine/events/checksum.h"
 
 #include "tests/unit/test.h"
 
@@ -50,6 +51,31 @@ static void put_all(struct rrs_body *body)
     rrs_body_put_shown(body, 2);
     rrs_body_put_target(body, 4194304);
     rrs_body_put_copied(body, 1ull << 34, &map.blob);
+    struct rrs_page_sum pages[] = {{0x1000, 7}, {0x5000, 0}};
+    struct rrs_checksum_head head = {.registers = {5}, .flags = RRS_CHECKSUM_GUESSED};
+    rrs_body_put_checksum(body, &head, &(struct rrs_page_sums){pages, 2, 2});
+}
+
+static void check_checksum(const struct rrs_item *item)
+{
+    struct rrs_checksum_head head;
+    struct rrs_page_sums pages = {0}, known = {0}, changes = {0};
+    CHECK(rrs_checksum_read(item, &head, &pages));
+    CHECK(head.registers[0] == 5 && head.flags == RRS_CHECKSUM_GUESSED && pages.count == 2);
+    /* Applying what a comparison found gives what it was compared with. */
+    CHECK_OK(rrs_page_sums_append(&known, 0x1000, 8));
+    CHECK_OK(rrs_page_sums_append(&known, 0x5000, 9));
+    CHECK_OK(rrs_page_sums_append(&known, 0x6000, 10));
+    CHECK_OK(rrs_page_sums_apply(&known, &pages));
+    CHECK(known.count == 2 && known.items[0].hash == 7 && known.items[1].address == 0x6000);
+    pages.items[1].hash = 11;
+    CHECK_OK(rrs_page_sums_compare(&known, &pages, &changes));
+    CHECK(changes.count == 2 && changes.items[0].hash == 11 && changes.items[1].hash == 0);
+    CHECK_OK(rrs_page_sums_apply(&known, &changes));
+    CHECK(known.count == 2 && !memcmp(known.items, pages.items, 2 * sizeof *pages.items));
+    rrs_page_sums_deinit(&pages);
+    rrs_page_sums_deinit(&known);
+    rrs_page_sums_deinit(&changes);
 }
 
 static void check_map(const struct rrs_map_item *map)
@@ -92,6 +118,9 @@ static void check_item(const struct rrs_item *item)
         break;
     case RRS_ITEM_COPIED:
         CHECK(item->write.size == 1ull << 34 && item->write.hash.bytes[1] == 8);
+        break;
+    case RRS_ITEM_CHECKSUM:
+        check_checksum(item);
         break;
     case RRS_ITEM_MAP:
         check_map(&item->map);
