@@ -73,8 +73,8 @@ def make_input(name, directory):
     path = os.path.join(directory, name)
     if os.path.exists(path):
         return
-    if name in ("text", "data"):
-        make_text(path, 1 if name == "text" else 32)
+    if name == "text" or name.startswith("data"):
+        make_text(path, int(name.removeprefix("data")) if name != "text" else 1)
     elif name.startswith("big"):
         with open(path, "w") as file:
             subprocess.run([sys.executable, os.path.join(PROGRAMS, "generate_c.py"), f"{name[3]}000"], stdout=file, check=True)
