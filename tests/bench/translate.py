@@ -12,7 +12,6 @@ Writes the table into docs/BENCHMARKS.md between the markers <!-- translate --> 
 import argparse
 import math
 import os
-import platform
 import shutil
 import signal
 import statistics
@@ -21,10 +20,10 @@ import sys
 import tempfile
 import time
 
+from report import TOP, machine, seconds, write_table
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(HERE))
 PROGRAMS = os.path.join(TOP, "tests", "real", "programs")
-MARK_BEGIN, MARK_END = "<!-- translate -->", "<!-- /translate -->"
 
 
 class Workload:
@@ -167,10 +166,6 @@ class Row:
         return cells
 
 
-def seconds(value):
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
-
-
 def run_workload(workload, prefix, runs, quick, timeout, directory):
     row = Row(workload)
     for name in workload.inputs:
@@ -210,35 +205,11 @@ def summary(rows):
     return lines
 
 
-def cpu_model():
-    with open("/proc/cpuinfo") as file:
-        return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-
-
 def table(rows, runs, quick):
-    commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.DEVNULL).stdout.strip()
-    lines = [f"`tests/bench/translate.py{' --quick' if quick else ''}`, {runs} pairs of runs each, at commit "
-             f"{commit or 'unknown'}, on {cpu_model()}, {os.cpu_count()} CPUs, Linux {platform.release()}. Ratios: median and "
-             "range of the pairs.", "", "| " + " | ".join(HEADINGS) + " |", "|---|" + "---:|" * (len(HEADINGS) - 1)]
+    lines = [f"`tests/bench/translate.py{' --quick' if quick else ''}`, {runs} pairs of runs each, {machine()}. "
+             "Ratios: median and range of the pairs.", "", "| " + " | ".join(HEADINGS) + " |", "|---|" + "---:|" * (len(HEADINGS) - 1)]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(lines + [""] + ["- " + line for line in summary(rows)])
-
-
-def write_table(text):
-    """Replaces what stands between the markers; makes the file and the markers if they are missing."""
-    path = os.path.join(TOP, "docs", "BENCHMARKS.md")
-    old = "# Benchmarks\n\n## The translator\n\n"
-    if os.path.exists(path):
-        with open(path) as file:
-            old = file.read()
-    if MARK_BEGIN not in old or MARK_END not in old:
-        old += f"{MARK_BEGIN}\n{MARK_END}\n"
-    before, rest = old.split(MARK_BEGIN, 1)
-    after = rest.split(MARK_END, 1)[1]
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(f"{before}{MARK_BEGIN}\n{text}\n{MARK_END}{after}")
 
 
 def parse_arguments():
@@ -277,7 +248,7 @@ def main():
             rows.append(row)
     print("\n".join(summary(rows)))
     if rows and not arguments.no_table:
-        write_table(table(rows, arguments.runs, arguments.quick))
+        write_table("translate", table(rows, arguments.runs, arguments.quick))
     return 1 if any(row.problem for row in rows) else 0
 
 
