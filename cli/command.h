@@ -32,6 +32,7 @@ const char *commands_nearest(const char *name);
 void commands_print_help(void);
 
 int command_check(int argc, char **argv);
+int command_index(int argc, char **argv);
 int command_console(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_du(int argc, char **argv);

@@ -50,11 +50,8 @@ static void print_text(const struct rrs_session *session, const struct count_opt
 {
     print_processes(session, session->processes, options->per_task);
     fprintf(stderr, "rrsoft: total: %" PRIu64 " ticks\n", session->clock.ticks);
-    if (!options->stats)
-        return;
-#define X(name, text) fprintf(stderr, "rrsoft: %14" PRIu64 "  %s\n", session->counters.name, text);
-    RRS_COUNTERS(X)
-#undef X
+    if (options->stats)
+        program_print_stats(session);
 }
 
 static void print_json_processes(struct json *json, const struct rrs_session *session,

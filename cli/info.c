@@ -128,6 +128,20 @@ static void print_environment(const struct rrs_string_list *environment)
     }
 }
 
+/* Pages count as often as checkpoints have them; in the file equal ones are there once. */
+static void print_checkpoints(const struct facts *facts)
+{
+    char text[TEXT_SIZE], row[TEXT_SIZE + 64];
+    uint64_t pages = 0;
+    for (size_t i = 0; i < facts->n_checkpoints; i++)
+        pages += facts->checkpoints[i].n_pages;
+    if (!pages)
+        return print_number("checkpoints", facts->n_checkpoints);
+    snprintf(row, sizeof row, "%zu (of %s of memory)", facts->n_checkpoints,
+             text_format_bytes(pages * RRS_CHECKPOINT_PAGE_BYTES, text));
+    print_row("checkpoints", row);
+}
+
 static void print_for_people(const struct facts *facts, bool environment)
 {
     print_row("trace", facts->trace.path);
@@ -139,7 +153,7 @@ static void print_for_people(const struct facts *facts, bool environment)
         print_kinds(facts);
     print_number("last tick", facts->trace.bounds.last_tick);
     print_number("tasks", facts->n_tasks);
-    print_number("checkpoints", facts->n_checkpoints);
+    print_checkpoints(facts);
     print_size(facts);
     if (environment)
         print_environment(&facts->trace.metadata.environment);

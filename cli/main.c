@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"sources", "list the files that a recorded program mapped", command_sources},
     {"extract", "write out a file that a recorded program mapped", command_extract},
     {"diff", "show where two recordings of a program part", command_diff},
+    {"index", "store checkpoints in a trace", command_index},
     {"check", "read a whole trace and report damage", command_check},
     {"du", "show the disk space that traces use", command_du},
     {"mv", "rename a trace", command_mv},

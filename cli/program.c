@@ -5,6 +5,8 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -48,6 +50,13 @@ int program_report_exec_failure(struct rrs_error *error, const char *program)
         print_error("%s: %s (execve refused it)", program, strerror(error->os_errno));
     rrs_error_destroy(error);
     return code;
+}
+
+void program_print_stats(const struct rrs_session *session)
+{
+#define X(name, text) fprintf(stderr, "rrsoft: %14" PRIu64 "  %s\n", session->counters.name, text);
+    RRS_COUNTERS(X)
+#undef X
 }
 
 int program_exit_code(int status)

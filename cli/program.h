@@ -3,6 +3,7 @@
 #ifndef RRS_CLI_PROGRAM_H
 #define RRS_CLI_PROGRAM_H
 
+#include "engine/run/session.h"
 #include "lmdb-store/error.h"
 
 #include <stdbool.h>
@@ -24,6 +25,9 @@ bool program_check_slice(const char *command, uint64_t ticks);
  * shell returns. `error` is used up.
  */
 int program_report_exec_failure(struct rrs_error *error, const char *program);
+
+/** Prints to stderr what the engine did: the session's counters, a line each. */
+void program_print_stats(const struct rrs_session *session);
 
 /** A wait status as an exit code: 128 + N for signal N. */
 int program_exit_code(int status);

@@ -13,13 +13,15 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 struct request {
-    bool quiet, aslr, any_cpu;
-    struct option_number slice, max_bytes, max_ns, until_failure;
+    bool quiet, stats, aslr, any_cpu;
+    struct option_number slice, max_bytes, max_ns, until_failure, chaos;
     struct option_list variables;
-    const char *output, *cpu, *directory, *save_on, *at_limit;
+    const char *output, *cpu, *directory, *save_on, *at_limit, *wait;
 };
 
 /* --- what the options mean --- */
@@ -67,9 +69,19 @@ static bool check_limits(const struct request *request)
     return true;
 }
 
+/* One that is easy to type, and not 0, which stands for "none given". */
+static uint64_t make_seed(void)
+{
+    uint32_t seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        seed = (uint32_t)time(NULL);
+    return seed ? seed : 1;
+}
+
 static bool make_plan(const struct request *request, struct recording_plan *plan)
 {
-    static const char *const saves[] = {"always", "failure"}, *const ends[] = {"go-on", "kill"};
+    static const char *const saves[] = {"always", "failure"}, *const ends[] = {"go-on", "kill"},
+                             *const waits[] = {"all", "main"};
     *plan = (struct recording_plan){
         .session =
             {
@@ -78,6 +90,8 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
                 .keep_aslr = request->aslr,
                 .pin = !request->any_cpu,
                 .trace_all_calls = true,
+                .chaos = request->chaos.given,
+                .chaos_seed = request->chaos.value ? request->chaos.value : make_seed(),
                 .translate = rrs_translate_defaults,
             },
         .output = request->output,
@@ -88,10 +102,12 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
         .max_ns = request->max_ns.value,
         .keep_failed_only = request->until_failure.given,
         .quiet = request->quiet,
+        .stats = request->stats,
     };
     return program_parse_cpu("record", request->cpu, &plan->session.cpu_level) &&
            program_check_slice("record", plan->session.slice_ticks) &&
            parse_choice("save-on", request->save_on, saves, &plan->keep_failed_only) &&
+           parse_choice("wait", request->wait, waits, &plan->main_only) &&
            parse_choice("at-limit", request->at_limit, ends, &plan->kill_at_limit) &&
            check_variables(&request->variables) && check_limits(request);
 }
@@ -99,7 +115,7 @@ static bool make_plan(const struct request *request, struct recording_plan *plan
 /* --- running --- */
 
 /* Again and again, until a run fails; a run that could not be recorded is the last as well. */
-static int run_until_failure(const struct recording_plan *plan, uint64_t runs_max)
+static int run_until_failure(struct recording_plan *plan, uint64_t runs_max)
 {
     struct recording_result result = {0};
     cpu_set_t cpus;
@@ -112,6 +128,7 @@ static int run_until_failure(const struct recording_plan *plan, uint64_t runs_ma
         result = recording_run(plan);
         if (!result.ran || result.failed || result.stopped)
             return result.exit_code;
+        plan->session.chaos_seed++;
     }
     if (!plan->quiet)
         fprintf(stderr, "rrsoft: %" PRIu64 " runs, none failed\n", runs_max);
@@ -156,12 +173,17 @@ int command_record(int argc, char **argv)
         {"until-failure", 0, OPTION_COUNT, "N",
          "record again until a run fails, N times at most; keep that trace",
          &request.until_failure},
+        {"chaos", 0, OPTION_COUNT, "SEED",
+         "let chance decide who runs when, and for how long; SEED repeats it", &request.chaos},
+        {"wait", 0, OPTION_TEXT, "WHOM",
+         "record until all processes have ended (default), or only the first: main", &request.wait},
         {"slice", 0, OPTION_NUMBER, "TICKS", "let a task run for so many ticks at a time",
          &request.slice},
         {"cpu", 0, OPTION_TEXT, "LEVEL",
          "the CPU that the program sees: baseline, x86-64-v2, x86-64-v3 or native", &request.cpu},
         {"aslr", 0, OPTION_FLAG, NULL, "leave address space randomisation on", &request.aslr},
         {"any-cpu", 0, OPTION_FLAG, NULL, "do not keep to one CPU", &request.any_cpu},
+        {"stats", 0, OPTION_FLAG, NULL, "print what the engine did", &request.stats},
         {"quiet", 'q', OPTION_FLAG, NULL, "do not say where the trace is", &request.quiet},
         {0},
     };

@@ -116,21 +116,55 @@ static void end_program(struct rrs_session *session, int signal_number)
             kill(task->tid, signal_number);
 }
 
+static struct rrs_trace_end describe_end(const struct rrs_session *session,
+                                         const struct rrs_error *error)
+{
+    struct rrs_trace_end end = {.wall_ns = rrs_clock_ns(CLOCK_REALTIME)};
+    int status = session->root_status;
+    if (error) {
+        end.end_kind = RRS_TRACE_END_FAILED;
+        snprintf(end.detail, sizeof end.detail, "%s", error->message);
+    } else if (WIFSIGNALED(status)) {
+        end.end_kind = RRS_TRACE_END_SIGNALED;
+        end.code = WTERMSIG(status);
+    } else {
+        end.end_kind = RRS_TRACE_END_EXITED;
+        end.code = WEXITSTATUS(status);
+    }
+    return end;
+}
+
+/* Whatever still runs goes on unrecorded, or is killed. */
+static void end_with(struct recording *recording, const struct rrs_trace_end *end)
+{
+    recording->over = true;
+    /* An error of the trace shows again when it is finished. */
+    rrs_error_destroy(rrs_recorder_stop(&recording->recorder));
+    finish_trace(recording, end);
+    rrs_own_signals_let_sleep();
+    if (recording->plan->kill_at_limit)
+        end_program(&recording->session, SIGKILL);
+}
+
 static void end_early(struct recording *recording, enum rrs_trace_end_kind kind, const char *why)
 {
     const struct recording_plan *plan = recording->plan;
     struct rrs_trace_end end = {.end_kind = kind, .wall_ns = rrs_clock_ns(CLOCK_REALTIME)};
     snprintf(end.detail, sizeof end.detail, "%s", why);
-    recording->over = true;
-    /* An error of the trace shows again when it is finished. */
-    rrs_error_destroy(rrs_recorder_stop(&recording->recorder));
-    finish_trace(recording, &end);
-    rrs_own_signals_let_sleep();
     if (!plan->quiet)
         print_error("%s: the recording ends; the program %s", why,
                     plan->kill_at_limit ? "is killed" : "goes on");
-    if (plan->kill_at_limit)
-        end_program(&recording->session, SIGKILL);
+    end_with(recording, &end);
+}
+
+static void end_with_main(struct recording *recording)
+{
+    const struct recording_plan *plan = recording->plan;
+    struct rrs_trace_end end = describe_end(&recording->session, NULL);
+    if (recording->session.tasks && !plan->quiet)
+        print_error("the first process has ended: the recording ends; what it has left behind %s",
+                    plan->kill_at_limit ? "is killed" : "goes on");
+    end_with(recording, &end);
 }
 
 /* The program goes on, and gets what was sent to us. */
@@ -171,29 +205,13 @@ static void attend(void *context)
         end_by_signal(recording, signal_number);
     else if (plan->max_ns && now - recording->start_ns >= plan->max_ns)
         end_early(recording, RRS_TRACE_END_LIMIT, "the time limit is reached");
+    else if (plan->main_only && recording->session.root_ended)
+        end_with_main(recording);
     else if (is_too_large(recording, now))
         end_early(recording, RRS_TRACE_END_LIMIT, "the size limit is reached");
 }
 
 /* --- the end of the program --- */
-
-static struct rrs_trace_end describe_end(const struct rrs_session *session,
-                                         const struct rrs_error *error)
-{
-    struct rrs_trace_end end = {.wall_ns = rrs_clock_ns(CLOCK_REALTIME)};
-    int status = session->root_status;
-    if (error) {
-        end.end_kind = RRS_TRACE_END_FAILED;
-        snprintf(end.detail, sizeof end.detail, "%s", error->message);
-    } else if (WIFSIGNALED(status)) {
-        end.end_kind = RRS_TRACE_END_SIGNALED;
-        end.code = WTERMSIG(status);
-    } else {
-        end.end_kind = RRS_TRACE_END_EXITED;
-        end.code = WEXITSTATUS(status);
-    }
-    return end;
-}
 
 static double cpu_seconds(int who)
 {
@@ -218,11 +236,22 @@ static void print_summary(const struct recording *recording)
     fputc('\n', stderr);
 }
 
-/* Only the directory of a program that never began is of no use to anybody. */
-static int give_up(struct rrs_error *error, const char *path, const char *program)
+static void report_stats(struct recording *recording)
 {
-    rrs_error_destroy(rrs_trace_dir_remove(path));
-    return program_report_exec_failure(error, program);
+    if (!recording->plan->stats || !recording->session.started)
+        return;
+    rrs_session_collect(&recording->session);
+    program_print_stats(&recording->session);
+}
+
+/* Only the directory of a program that never began is of no use to anybody. While it has a writer it
+ * cannot be removed. */
+static int give_up(struct recording *recording, struct rrs_error *error)
+{
+    rrs_trace_writer_destroy(recording->writer);
+    recording->writer = NULL;
+    rrs_error_destroy(rrs_trace_dir_remove(recording->path));
+    return program_report_exec_failure(error, recording->plan->argv[0]);
 }
 
 /* Without a trace worth keeping there is nothing to say about it. */
@@ -256,7 +285,7 @@ static struct recording_result conclude(struct recording *recording, struct rrs_
     if (error)
         result.exit_code = session->started
                                ? print_rrs_error(error)
-                               : give_up(error, recording->path, recording->plan->argv[0]);
+                               : give_up(recording, error);
     result.ran = session->started && !error && !recording->unwritten;
     if (recording->unwritten)
         result.exit_code = print_rrs_error(recording->unwritten);
@@ -280,6 +309,15 @@ static struct rrs_error *run_session(struct recording *recording)
     return rrs_session_run(session, plan->argv);
 }
 
+static void announce(const struct recording *recording)
+{
+    const struct rrs_session_options *options = &recording->plan->session;
+    fprintf(stderr, "rrsoft: recording to %s\n", recording->path);
+    if (options->chaos)
+        fprintf(stderr, "rrsoft: --chaos=%" PRIu64 " repeats the order of this run\n",
+                options->chaos_seed);
+}
+
 struct recording_result recording_run(const struct recording_plan *plan)
 {
     struct recording recording = {.plan = plan};
@@ -291,8 +329,9 @@ struct recording_result recording_run(const struct recording_plan *plan)
         return (struct recording_result){.exit_code = print_rrs_error(error), .failed = true};
     }
     if (!plan->quiet)
-        fprintf(stderr, "rrsoft: recording to %s\n", recording.path);
+        announce(&recording);
     struct recording_result result = conclude(&recording, run_session(&recording));
+    report_stats(&recording);
     rrs_trace_writer_destroy(recording.writer);
     rrs_session_deinit(&recording.session);
     rrs_recorder_deinit(&recording.recorder);

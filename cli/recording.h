@@ -18,8 +18,10 @@ struct recording_plan {
     uint64_t max_bytes;    /* of the trace; 0: no limit */
     uint64_t max_ns;       /* of wall-clock time; 0: no limit */
     bool kill_at_limit;    /* the program ends with its recording */
+    bool main_only;        /* the recording ends with the first process */
     bool keep_failed_only; /* the trace of a run that exits with 0 is removed */
     bool quiet;
+    bool stats; /* say what the engine did */
 };
 
 struct recording_result {

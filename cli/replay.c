@@ -26,7 +26,7 @@ enum { EXIT_DIVERGED = 3 };
 struct replay_options {
     bool automatic, no_echo, keep_listening;
     const char *process, *host;
-    struct option_number forked, port;
+    struct option_number forked, port, keep_free;
     struct gdb_options gdb;
 };
 
@@ -46,14 +46,18 @@ static int report(struct rrs_error *error)
     return diverged ? EXIT_DIVERGED : code;
 }
 
-static int replay_to_the_end(const char *argument, bool no_echo)
+static int replay_to_the_end(const char *argument, const struct replay_options *how)
 {
     _cleanup_trace_ struct opened_trace trace = {0};
     struct rrs_error *error = trace_open(argument, &trace);
     if (error)
         return print_rrs_error(error);
     struct rrs_replayer *replayer = NULL;
-    const struct rrs_replay_options options = {.echo = !no_echo, .warn = program_warn};
+    const struct rrs_replay_options options = {
+        .echo = !how->no_echo,
+        .keep_free_bytes = how->keep_free.value,
+        .warn = program_warn,
+    };
     error = rrs_replayer_create(trace.reader, &options, &replayer);
     if (!error)
         error = run(replayer);
@@ -191,7 +195,7 @@ static int replay(struct replay_options *options, const char *argument)
 {
     bool serves = options->host || options->port.given;
     if (options->automatic || (!serves && !wants_gdb(&options->gdb)))
-        return replay_to_the_end(argument, options->no_echo);
+        return replay_to_the_end(argument, options);
     if (!serves && !gdb_check("replay", &options->gdb))
         return EXIT_FAILED;
     _cleanup_free_ char *path = NULL;
@@ -220,6 +224,9 @@ int command_replay(int argc, char **argv)
         {"auto", 'a', OPTION_FLAG, NULL, "run to the end without a debugger", &options.automatic},
         {"no-echo", 'q', OPTION_FLAG, NULL, "do not show again what the program wrote",
          &options.no_echo},
+        {"keep-free", 0, OPTION_BYTES, "BYTES",
+         "with --auto: end when less memory is free (default: a 16th of the machine's)",
+         &options.keep_free},
         {"start", 0, OPTION_FLAG, NULL, "let gdb begin at the start, not at the end", &gdb->start},
         {"goto", 'g', OPTION_NUMBER, "EVENT", "begin in front of this event", &gdb->event},
         {"onprocess", 'p', OPTION_TEXT, "PROCESS", "show this process: its number, or its program",

@@ -91,6 +91,7 @@ struct rrs_error *handle_run(server *server, const struct arguments *arguments)
         return NULL;
     }
     trial_drop(server, "run again");
+    server->options.waits_for_run = false;
     RRS_TRY(is_tick ? move_to_tick(server, number) : move_to_event(server, number));
     server->tid = thread_choose(server, server->tid);
     server->stop = (struct rrs_stop){.reason = RRS_STOP_REACHED, .tid = server->tid};

@@ -21,7 +21,7 @@
 enum { EXIT_WRONG_USAGE = 2 };
 
 struct program_options {
-    bool stdio, once, end, verbose;
+    bool stdio, once, end, wait_for_run, verbose;
     const char *socket, *tcp;
     long pid;
     unsigned long long event;
@@ -44,6 +44,7 @@ static const char help[] =
     "  -p, --pid PID           show this process of the recording first\n"
     "      --end               begin at the end of the recording\n"
     "      --event N           begin in front of this event\n"
+    "      --wait-for-run      show no process before gdb says 'run'\n"
     "      --once              end when the first gdb is gone\n"
     "  -v, --verbose           print every packet to standard error\n"
     "  -h, --help              show this help\n"
@@ -90,11 +91,12 @@ static bool parse_pid(const char *text, long *pid)
 /* Returns -1 to go on, or the exit code. */
 static int parse(int argc, char **argv, struct program_options *options)
 {
-    enum { STDIO = 256, SOCKET, TCP, END, EVENT, ONCE };
+    enum { STDIO = 256, SOCKET, TCP, END, EVENT, WAIT_FOR_RUN, ONCE };
     static const struct option rows[] = {
         {"stdio", no_argument, NULL, STDIO},   {"socket", required_argument, NULL, SOCKET},
         {"tcp", required_argument, NULL, TCP}, {"pid", required_argument, NULL, 'p'},
         {"end", no_argument, NULL, END},       {"event", required_argument, NULL, EVENT},
+        {"wait-for-run", no_argument, NULL, WAIT_FOR_RUN},
         {"once", no_argument, NULL, ONCE},
         {"verbose", no_argument, NULL, 'v'},   {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},   {0},
@@ -118,6 +120,9 @@ static int parse(int argc, char **argv, struct program_options *options)
         case EVENT:
             if (!parse_event(optarg, &options->event))
                 return complain_usage("--event needs the number of an event");
+            break;
+        case WAIT_FOR_RUN:
+            options->wait_for_run = true;
             break;
         case ONCE:
             options->once = true;
@@ -216,6 +221,7 @@ static struct rrs_error *serve(struct rrs_timeline *timeline, const struct progr
         .pid = (pid_t)options->pid,
         .at_end = options->end,
         .event = options->event,
+        .waits_for_run = options->wait_for_run,
         .log = options->verbose ? log_packet : NULL,
     };
     RRS_TRY(rrs_gdbserver_create(timeline, &settings, server));

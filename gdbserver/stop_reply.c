@@ -96,6 +96,10 @@ struct rrs_error *reply_stop(server *server)
 struct rrs_error *handle_why(server *server, const struct arguments *arguments)
 {
     (void)arguments;
+    if (server->options.waits_for_run) {
+        buffer_add_text(&server->reply, "W00");
+        return NULL;
+    }
     server->stop.tid = thread_choose(server, server->tid);
     return reply_stop(server);
 }

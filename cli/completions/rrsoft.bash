@@ -3,8 +3,8 @@
 # arguments are.
 
 declare -gA _rrsoft_options=(
-    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --slice --cpu --aslr --any-cpu --quiet"
-    [replay]="--auto --no-echo --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
+    [record]="--output --env --chdir --max-size --max-time --at-limit --save-on --until-failure --chaos --wait --slice --cpu --aslr --any-cpu --stats --quiet"
+    [replay]="--auto --no-echo --keep-free --start --goto --onprocess --onfork --gdb-x --debugger-option --debugger --interpreter --fullname --dbgport --dbghost --keep-listening"
     [count]="--per-task --json --stats --slice --cpu --aslr --any-cpu --no-eager --block-insns --cut-seed"
     [gdb]="--start --pid --command --eval-command --gdb --tui --interpreter"
     [console]="--end --eval-command"
@@ -17,6 +17,7 @@ declare -gA _rrsoft_options=(
     [sources]="--json"
     [extract]="--output"
     [diff]="--exact --strings --json"
+    [index]="--every"
     [check]="--json"
     [du]="--json"
     [mv]=""
@@ -42,7 +43,7 @@ _rrsoft_program_word()
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) at=$((at + 1)) && break ;;
-        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on) at=$((at + 2)) ;;
+        --slice | --cpu | --block-insns | --cut-seed | --output | -o | --chdir | --env | -e | --max-size | --max-time | --at-limit | --save-on | --wait) at=$((at + 2)) ;;
         -*) at=$((at + 1)) ;;
         *) break ;;
         esac
@@ -53,6 +54,7 @@ _rrsoft_program_word()
         case $previous in
         --cpu) mapfile -t COMPREPLY < <(compgen -W "baseline x86-64-v2 x86-64-v3 native" -- "$word") ;;
         --at-limit) mapfile -t COMPREPLY < <(compgen -W "go-on kill" -- "$word") ;;
+        --wait) mapfile -t COMPREPLY < <(compgen -W "all main" -- "$word") ;;
         --save-on) mapfile -t COMPREPLY < <(compgen -W "always failure" -- "$word") ;;
         --output | -o | --chdir)
             mapfile -t COMPREPLY < <(compgen -d -- "$word")
@@ -100,7 +102,7 @@ _rrsoft()
     gdbinit:*) ;;
     gdb:-p | gdb:--pid | gdb:--eval-command | gdb:-i | gdb:--interpreter) ;;
     console:-e | console:--eval-command) ;;
-    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
+    console:* | dump:* | ps:* | sources:* | extract:* | diff:* | replay:* | info:* | gdb:* | events:* | index:* | check:* | du:* | mv:* | rm:*) _rrsoft_traces "$word" ;;
     *) compopt -o default ;;
     esac
 }

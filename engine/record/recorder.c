@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/record/recorder.h"
 
+#include "engine/arch/x86_64/features.h"
 #include "engine/record/files.h"
 #include "engine/run/state.h"
 #include "lmdb-store/blob.h"
@@ -254,6 +255,16 @@ static struct rrs_error *record_task_ends(void *context, struct rrs_task *task, 
 
 /* --- beginning and end --- */
 
+/* The CPU as the program will see it. */
+static struct rrs_error *record_cpu(struct rrs_recorder *recorder)
+{
+    struct rrs_cpu cpu;
+    uint8_t bytes[RRS_CPU_BYTES];
+    rrs_cpu_describe(recorder->session->options.cpu_level, &cpu);
+    rrs_cpu_encode(&cpu, bytes);
+    return rrs_trace_writer_put_extra(recorder->writer, rrs_cpu_record, bytes, sizeof bytes);
+}
+
 struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_session *session,
                                     struct rrs_trace_writer *writer)
 {
@@ -278,6 +289,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
     for (int i = 0; i < 2; i++)
         recorder->output_open[i] = !fstat(STDOUT_FILENO + i, &recorder->outputs[i]);
     RRS_TRY(rrs_recorded_files_create(&recorder->files));
+    RRS_TRY(record_cpu(recorder));
     rrs_recorder_guard(recorder);
     session->observer = &recorder->observer;
     return NULL;

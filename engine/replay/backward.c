@@ -110,6 +110,7 @@ struct rrs_error *rrs_run_backward(struct rrs_timeline *timeline, struct rrs_sto
     struct rrs_stop ignored;
     for (;;) {
         struct backward b = {.timeline = timeline};
+        RRS_TRY(rrs_timeline_load_stored(timeline, &end, false));
         size_t at = rrs_checkpoint_before(timeline, &end);
         struct rrs_position begin = timeline->checkpoints[at]->position;
         RRS_TRY(search_stretch(&b, &begin, &end));

@@ -34,6 +34,23 @@ static struct rrs_content_file *find(const struct rrs_contents *contents,
     return NULL;
 }
 
+struct fill {
+    const struct rrs_contents *contents;
+    int fd;
+    uint64_t at;
+};
+
+static struct rrs_error *fill_piece(void *context, uint64_t offset, const uint8_t *piece,
+                                    size_t size)
+{
+    const struct fill *fill = context;
+    if (fill->contents->guard)
+        RRS_TRY(rrs_memory_guard_check(fill->contents->guard));
+    return pwrite(fill->fd, piece, size, (off_t)(fill->at + offset)) == (ssize_t)size
+               ? NULL
+               : rrs_error_os(errno, NULL, "filling a mapped file");
+}
+
 static struct rrs_error *make_room(struct rrs_contents *contents)
 {
     if (contents->count == contents->room) {
@@ -94,10 +111,20 @@ struct rrs_error *rrs_contents_file(struct rrs_contents *contents, struct rrs_tr
         return NULL;
     uint64_t at = map->shared ? map->blob_offset : 0;
     RRS_TRY(enlarge(file, at + map->blob_bytes));
-    return rrs_blob_copy_to_file(reader, &map->blob, map->blob_bytes, file->fd, at);
+    struct fill fill_file = {contents, file->fd, at};
+    return rrs_blob_for_each_piece(reader, &map->blob, map->blob_bytes, fill_piece, &fill_file);
 }
 
 /* --- copies of shared memory --- */
+
+struct rrs_error *rrs_contents_add_shared(struct rrs_contents *contents, uint64_t identity,
+                                          uint64_t bytes)
+{
+    const struct rrs_map_item map = {.shared = true, .identity = identity};
+    struct rrs_content_file *file;
+    RRS_TRY(create(contents, &map, &file));
+    return enlarge(file, bytes);
+}
 
 const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
                                                    uint64_t identity)

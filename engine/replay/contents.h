@@ -7,6 +7,7 @@
 #define RRS_ENGINE_REPLAY_CONTENTS_H
 
 #include "engine/events/body.h"
+#include "engine/replay/memory_guard.h"
 #include "lmdb-store/trace_reader.h"
 
 struct rrs_content_file {
@@ -22,6 +23,7 @@ struct rrs_content_file {
 struct rrs_contents {
     struct rrs_content_file *files;
     size_t count, room;
+    const struct rrs_memory_guard *guard; /* asked while files are filled; NULL: there is none */
 };
 
 void rrs_contents_deinit(struct rrs_contents *contents);
@@ -38,6 +40,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_contents_file(struct rrs_contents *contents
 /** The file of the shared memory with that identity, or NULL. */
 const struct rrs_content_file *rrs_contents_shared(const struct rrs_contents *contents,
                                                    uint64_t identity);
+
+/** Adds shared memory of `bytes` zeros. Error: OS. */
+RRS_MUST_CHECK struct rrs_error *rrs_contents_add_shared(struct rrs_contents *contents,
+                                                         uint64_t identity, uint64_t bytes);
 
 /** Adds copies of all shared memory in `from` to `to`, which has none of it. Error: OS. */
 RRS_MUST_CHECK struct rrs_error *rrs_contents_copy_shared(struct rrs_contents *to,

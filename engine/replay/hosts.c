@@ -49,11 +49,21 @@ static void leave_rseq(void)
                 signature);
 }
 
+/* Should memory run short, it is for us to go: man 5 proc_pid_oom_score_adj. */
+static void offer_to_be_killed(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    ssize_t written = fd < 0 ? 0 : write(fd, "1000", 4);
+    (void)written;
+    close(fd);
+}
+
 static void __attribute__((noreturn)) run_child(int go_fd)
 {
     char go;
     const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY}, none = {0, 0};
     setpgid(0, 0); /* keys typed at the terminal are not for us */
+    offer_to_be_killed();
     setrlimit(RLIMIT_CORE, &none);
     setrlimit(RLIMIT_STACK, &all);
     for (int i = 1; i <= 64; i++)
@@ -115,6 +125,17 @@ static struct rrs_error *create_host(struct rrs_task *task, struct rrs_replay_sp
     return made->memory_fd < 0 ? rrs_error_os(errno, path, "cannot open") : NULL;
 }
 
+/* What the kernel tells in the bytes that the CPU leaves to software: Linux v6.1
+ * arch/x86/include/uapi/asm/ptrace-abi.h and kernel/fpu/xstate.c, copy_xstate_to_uabi_buf(). */
+static struct rrs_error *measure_xstate(struct rrs_replayer *replayer, pid_t pid)
+{
+    enum { COMPONENTS = 464 };
+    uint8_t image[RRS_XSTATE_MAX_BYTES];
+    RRS_TRY(rrs_ptrace_get_xstate(pid, image, sizeof image, &replayer->xstate_bytes));
+    memcpy(&replayer->xstate_components, image + COMPONENTS, sizeof replayer->xstate_components);
+    return NULL;
+}
+
 static struct rrs_error *make_zygote(struct rrs_replayer *replayer, uint32_t base,
                                      struct rrs_replay_space **zygote)
 {
@@ -130,11 +151,12 @@ static struct rrs_error *make_zygote(struct rrs_replayer *replayer, uint32_t bas
     RRS_TRY(rrs_task_wait(task, &status));
     while (rrs_status_event(status) != PTRACE_EVENT_SECCOMP)
         RRS_TRY(rrs_task_run_to_stop(session, task, PTRACE_CONT, &status));
-    RRS_TRY(rrs_ptrace_get_regs(pid, &regs));
+    RRS_TRY(measure_xstate(replayer, pid));
     RRS_TRY(rrs_ptrace_get_regs(pid, &regs));
     task->regs = regs;
     RRS_TRY(rrs_space_create_bare(session, task, base, regs.rip - 2));
     RRS_TRY(unmap_all_else(session, task));
+    rrs_memory_guard_add(replayer->guard, pid);
     return create_host(task, zygote);
 }
 
@@ -280,6 +302,7 @@ struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer, struct rrs_repl
 {
     struct rrs_address_space *space = task->task->space;
     bool any;
+    RRS_TRY(rrs_replay_check_range(replayer, task, address, size));
     if (space->guarded_count)
         RRS_TRY(rrs_space_unguard(&replayer->session, task->task, address, address + size, false,
                                   &any));

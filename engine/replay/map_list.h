@@ -15,6 +15,9 @@ struct rrs_map_entry {
     enum rrs_on_fork on_fork;
     uint64_t identity; /* of shared memory: see rrs_map_item */
     uint64_t file_offset;
+    enum rrs_map_source source;
+    uint64_t blob_offset, blob_bytes; /* of the file's contents: see rrs_map_item */
+    struct rrs_hash blob;
     char *path; /* "" if anonymous; owned */
 };
 

@@ -73,6 +73,7 @@ struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer, struct rrs_repla
                                  const struct rrs_map_item *map)
 {
     const struct rrs_content_file *file = NULL;
+    RRS_TRY(rrs_replay_check_range(replayer, task, map->start, map->end - map->start));
     bool has_file = map->shared || map->source == RRS_MAP_FILE;
     if (has_file)
         RRS_TRY(rrs_contents_file(&replayer->contents, replayer->reader, map, &file));
@@ -89,6 +90,10 @@ struct rrs_error *rrs_replay_map(struct rrs_replayer *replayer, struct rrs_repla
                                              .grows_down = map->grows_down,
                                              .identity = map->identity,
                                              .file_offset = map->file_offset,
+                                             .source = map->source,
+                                             .blob_offset = map->blob_offset,
+                                             .blob_bytes = map->blob_bytes,
+                                             .blob = map->blob,
                                              .path = path,
                                          });
     free(path);
@@ -109,8 +114,14 @@ static struct rrs_error *note_change(const struct mapping_call *c)
     return rrs_calls_mapping_changed(&c->replayer->session, c->task->task, c->result);
 }
 
+static struct rrs_error *check_range(const struct mapping_call *c, rrs_addr start, uint64_t bytes)
+{
+    return rrs_replay_check_range(c->replayer, c->task, start, bytes);
+}
+
 static struct rrs_error *call_munmap(const struct mapping_call *c)
 {
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
     rrs_map_list_remove(&c->task->space->maps, c->args[0], c->args[0] + rrs_page_up(c->args[1]));
     RRS_TRY(inject(c->replayer, c->task, "unmapping", SYS_munmap,
                    RRS_ARGUMENTS(c->args[0], c->args[1])));
@@ -120,6 +131,7 @@ static struct rrs_error *call_munmap(const struct mapping_call *c)
 static struct rrs_error *call_mprotect(const struct mapping_call *c)
 {
     enum { PROTECTIONS = PROT_READ | PROT_WRITE | PROT_EXEC };
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
     rrs_map_list_protect(&c->task->space->maps, c->args[0], c->args[0] + rrs_page_up(c->args[1]),
                          (int)c->args[2] & PROTECTIONS);
     RRS_TRY(inject(c->replayer, c->task, "protecting memory", SYS_mprotect,
@@ -131,6 +143,8 @@ static struct rrs_error *call_mremap(const struct mapping_call *c)
 {
     enum { DONT_UNMAP = 4 }; /* MREMAP_DONTUNMAP */
     uint64_t flags = c->args[3] & DONT_UNMAP;
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
+    RRS_TRY(check_range(c, c->result, rrs_page_up(c->args[2])));
     if (c->result != c->args[0])
         flags |= MREMAP_MAYMOVE | MREMAP_FIXED;
     rrs_map_list_move(&c->task->space->maps, c->args[0], rrs_page_up(c->args[1]), c->result,
@@ -146,6 +160,7 @@ static struct rrs_error *call_brk(const struct mapping_call *c)
     rrs_addr from = rrs_page_up(space->brk), to = rrs_page_up(c->result);
     space->brk = c->result;
     if (to < from) {
+        RRS_TRY(check_range(c, to, from - to));
         rrs_map_list_remove(&space->maps, to, from);
         return inject(c->replayer, c->task, "shrinking the heap", SYS_munmap,
                       RRS_ARGUMENTS(to, from - to));
@@ -193,6 +208,7 @@ struct rrs_error *rrs_replay_after_fork(struct rrs_replayer *replayer,
 
 static struct rrs_error *call_madvise(const struct mapping_call *c)
 {
+    RRS_TRY(check_range(c, c->args[0], rrs_page_up(c->args[1])));
     if (c->args[2] == MADV_DONTFORK || c->args[2] == MADV_DOFORK || c->args[2] == MADV_WIPEONFORK ||
         c->args[2] == MADV_KEEPONFORK)
         note_on_fork(c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/replay/replayer.h"
 
+#include "engine/arch/x86_64/features.h"
+#include "engine/replay/symbol.h"
 #include "engine/run/remote.h"
 #include "engine/run/state.h"
 #include "engine/syscalls/table.h"
@@ -20,15 +22,20 @@
 
 struct rrs_error *rrs_replay_diverged(const struct rrs_replayer *replayer, const char *format, ...)
 {
-    char what[400];
+    char what[400], where[400] = "";
     const struct rrs_event *event = replayer->next;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
+    const struct rrs_replay_task *task = rrs_replay_find_task(replayer, event->task);
+    rrs_addr pc = task ? task->task->regs.rip : 0;
+    if (task)
+        rrs_replay_describe_pc(replayer, task, pc, where, sizeof where);
     struct rrs_error *error = rrs_error_create(
-        RRS_ERROR_DIVERGED, "event %lu (task %d, tick %lu): %s", (unsigned long)event->number,
-        event->task, (unsigned long)event->tick, what);
+        RRS_ERROR_DIVERGED, "event %lu (task %d, tick %lu%s%s): %s", (unsigned long)event->number,
+        event->task, (unsigned long)event->tick, task ? ", at " : "", where, what);
+    error->address = pc;
     error->event = event->number;
     error->tick = event->tick;
     error->task = event->task;
@@ -59,16 +66,14 @@ static struct rrs_error *check_call(const struct rrs_replayer *replayer,
     char came[160];
     if (call->call.number != task->task->call) {
         rrs_replay_print_call(task->task, came, sizeof came);
-        return rrs_replay_diverged(replayer, "expected system call %s, %s came (at %#lx)",
-                                   row ? row->shape.name : "of no name", came,
-                                   (unsigned long)task->task->call_pc);
+        return rrs_replay_diverged(replayer, "expected system call %s, %s came",
+                                   row ? row->shape.name : "of no name", came);
     }
     for (int i = 0; i < 6; i++)
         if (args[i] != call->call.args[i])
-            return rrs_replay_diverged(
-                replayer, "%s: argument %d: expected %#lx, %#lx came (at %#lx)",
-                row ? row->shape.name : "system call", i + 1, (unsigned long)call->call.args[i],
-                (unsigned long)args[i], (unsigned long)task->task->call_pc);
+            return rrs_replay_diverged(replayer, "%s: argument %d: expected %#lx, %#lx came",
+                                       row ? row->shape.name : "system call", i + 1,
+                                       (unsigned long)call->call.args[i], (unsigned long)args[i]);
     return NULL;
 }
 
@@ -297,7 +302,7 @@ static struct rrs_error *do_event(struct rrs_replayer *replayer)
 
 struct rrs_error *rrs_replayer_step_event(struct rrs_replayer *replayer)
 {
-    RRS_TRY(do_event(replayer));
+    RRS_TRY(rrs_memory_guard_explain(replayer->guard, do_event(replayer)));
     return rrs_event_cursor_next(replayer->cursor, &replayer->next);
 }
 
@@ -403,6 +408,25 @@ static struct rrs_error *open_log(struct rrs_replayer *replayer)
     return rrs_event_cursor_seek_number(replayer->cursor, bounds.first_event, &replayer->next);
 }
 
+/* Instructions that this CPU lacks would fault, or do something else. Old traces name no CPU. */
+static struct rrs_error *check_cpu(struct rrs_trace_reader *reader)
+{
+    struct rrs_cpu recorded, here;
+    const void *bytes;
+    size_t size;
+    struct rrs_error *error = rrs_trace_reader_extra(reader, rrs_cpu_record, &bytes, &size);
+    if (error && error->code == RRS_ERROR_NOT_FOUND) {
+        rrs_error_destroy(error);
+        return NULL;
+    }
+    if (!error)
+        error = rrs_cpu_decode(bytes, size, &recorded);
+    if (error)
+        return error;
+    rrs_cpu_describe(0, &here);
+    return rrs_cpu_check(&recorded, &here);
+}
+
 struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
                                       const struct rrs_replay_options *options,
                                       struct rrs_replayer **replayer)
@@ -413,12 +437,16 @@ struct rrs_error *rrs_replayer_create(struct rrs_trace_reader *reader,
         .trace_all_calls = true,
         .translate = rrs_translate_defaults,
     };
+    RRS_TRY(check_cpu(reader));
     struct rrs_replayer *made = calloc(1, sizeof *made);
     if (!made)
         return rrs_error_no_memory();
     made->reader = reader;
     made->echo = options->echo;
-    struct rrs_error *error = rrs_session_init(&made->session, &settings);
+    struct rrs_error *error = rrs_memory_guard_create(options->keep_free_bytes, &made->guard);
+    made->contents.guard = made->guard;
+    if (!error)
+        error = rrs_session_init(&made->session, &settings);
     made->session.warn = options->warn;
     made->session.warn_context = options->warn_context;
     made->session.pool_inherited = true;
@@ -436,6 +464,7 @@ void rrs_replayer_destroy(struct rrs_replayer *replayer)
 {
     if (!replayer)
         return;
+    rrs_memory_guard_destroy(replayer->guard);
     while (replayer->tasks)
         rrs_replay_remove_task(replayer, replayer->tasks);
     for (uint32_t i = 0; i < RRS_RUNTIME_BASES; i++)

@@ -13,6 +13,7 @@
 #include "engine/events/body.h"
 #include "engine/replay/contents.h"
 #include "engine/replay/map_list.h"
+#include "engine/replay/memory_guard.h"
 #include "engine/run/session.h"
 #include "lmdb-store/event_log_reader.h"
 #include "lmdb-store/trace_reader.h"
@@ -65,6 +66,7 @@ struct rrs_run_stop {
 
 struct rrs_replayer {
     struct rrs_session session;
+    struct rrs_memory_guard *guard;
     struct rrs_oracle oracle;
     struct rrs_trace_reader *reader;
     struct rrs_event_log *log;
@@ -74,6 +76,8 @@ struct rrs_replayer {
     uint64_t last_tick;
     struct rrs_contents contents;
     struct rrs_replay_space *zygotes[RRS_RUNTIME_BASES];
+    size_t xstate_bytes;        /* of this machine's XSAVE images */
+    uint64_t xstate_components; /* that they have, as in XCR0 */
     struct rrs_replay_task *tasks;
     struct rrs_replay_task *current; /* the last one that ran */
     struct rrs_avoided_range *avoided;
@@ -89,6 +93,7 @@ struct rrs_replayer {
 
 struct rrs_replay_options {
     bool echo;
+    uint64_t keep_free_bytes; /* of memory: memory_guard.h */
     void (*warn)(void *context, const char *message);
     void *warn_context;
 };
@@ -132,6 +137,19 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_poke(struct rrs_replayer *replayer,
                                                  struct rrs_replay_task *task, rrs_addr address,
                                                  const void *bytes, uint64_t size);
 
+/* sandbox.c */
+
+/** Whether [start, start + bytes) may be mapped, changed or written at a trace's word. */
+bool rrs_replay_range_is_programs(const struct rrs_replay_task *task, rrs_addr start,
+                                  uint64_t bytes);
+/** The same for the next event. Error: BAD_TRACE. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_check_range(const struct rrs_replayer *replayer,
+                                                        const struct rrs_replay_task *task,
+                                                        rrs_addr start, uint64_t bytes);
+/** The oracle's: a closed list of system calls. Error: BAD_TRACE. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_permit(void *context, const struct rrs_task *task,
+                                                   long number, const uint64_t args[6]);
+
 /* echo.c: shows again what the next event, the end of `call`, wrote to standard output or error. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_echo(const struct rrs_replayer *replayer,
                                                  const struct rrs_replay_task *task,
@@ -155,9 +173,26 @@ RRS_MUST_CHECK struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replay
 RRS_MUST_CHECK struct rrs_error *rrs_replay_task_end(struct rrs_replayer *replayer);
 void rrs_replay_remove_task(struct rrs_replayer *replayer, struct rrs_replay_task *task);
 
+/** Adds a task at the end of the list. Error: NO_MEMORY. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_add_task(struct rrs_replayer *replayer, pid_t tid,
+                                                     pid_t tgid, pid_t creator,
+                                                     struct rrs_replay_space *space,
+                                                     struct rrs_task *task,
+                                                     struct rrs_replay_task **added);
+/** A second task of the address space of `creator`. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_share_space(struct rrs_replayer *replayer,
+                                                        const struct rrs_replay_task *creator,
+                                                        struct rrs_process *process,
+                                                        struct rrs_task **task);
+
 /** Gives the task the x87, SSE and AVX registers that the next event has, if it has any. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
                                                             struct rrs_replay_task *task);
+
+/** The same from an image, as a trace has it. */
+RRS_MUST_CHECK struct rrs_error *rrs_replay_set_xstate(const struct rrs_replayer *replayer,
+                                                       struct rrs_replay_task *task,
+                                                       const uint8_t *bytes, size_t size);
 
 /** Applies what the next event's items of memory say. */
 RRS_MUST_CHECK struct rrs_error *rrs_replay_apply_writes(struct rrs_replayer *replayer,

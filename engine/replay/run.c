@@ -69,6 +69,7 @@ void rrs_replay_init_oracle(struct rrs_replayer *replayer)
 {
     replayer->oracle = (struct rrs_oracle){
         .context = replayer,
+        .permit = rrs_replay_permit,
         .call = meet_call,
         .insn = meet_insn,
         .raised = meet_raised,
@@ -135,8 +136,8 @@ static void drop_held_signals(struct rrs_task *task)
         ;
 }
 
-struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_replay_task *task,
-                                 uint64_t budget)
+static struct rrs_error *run(struct rrs_replayer *replayer, struct rrs_replay_task *task,
+                             uint64_t budget)
 {
     struct rrs_session *session = &replayer->session;
     struct rrs_task *host = task->task;
@@ -157,6 +158,12 @@ struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_repla
             stop(replayer, RRS_RUN_TICK);
     }
     return NULL;
+}
+
+struct rrs_error *rrs_replay_run(struct rrs_replayer *replayer, struct rrs_replay_task *task,
+                                 uint64_t budget)
+{
+    return rrs_memory_guard_explain(replayer->guard, run(replayer, task, budget));
 }
 
 static size_t read_memory(void *context, rrs_addr address, void *buffer, size_t bytes)
@@ -206,14 +213,13 @@ struct rrs_error *rrs_replay_run_to_stop(struct rrs_replayer *replayer,
     enum { SLACK = 1 << 20 };
     RRS_TRY(rrs_replay_run(replayer, task, tick - now + SLACK));
     if (replayer->stop.stop_kind != expected)
-        return rrs_replay_diverged(replayer, "expected %s, %s came (at %#lx, tick %lu)", what,
+        return rrs_replay_diverged(replayer, "expected %s, %s came at tick %lu", what,
                                    describe_stop(replayer, task, came),
-                                   (unsigned long)task->task->regs.rip,
                                    (unsigned long)replayer->session.clock.ticks);
     if (replayer->session.clock.ticks != tick)
-        return rrs_replay_diverged(
-            replayer, "%s came at tick %lu (at %#lx)", describe_stop(replayer, task, came),
-            (unsigned long)replayer->session.clock.ticks, (unsigned long)task->task->regs.rip);
+        return rrs_replay_diverged(replayer, "%s came at tick %lu",
+                                   describe_stop(replayer, task, came),
+                                   (unsigned long)replayer->session.clock.ticks);
     return NULL;
 }
 

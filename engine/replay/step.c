@@ -171,7 +171,7 @@ static bool is_the_cpus(const struct rrs_insn *insn)
            (insn->kind == RRS_INSN_TRAPPED && insn->trapped_op == RRS_TRAPPED_X87_POINTERS);
 }
 
-struct rrs_error *rrs_replay_step_insn(struct rrs_replayer *replayer)
+static struct rrs_error *step_insn(struct rrs_replayer *replayer)
 {
     struct rrs_replay_task *task = rrs_replay_actor(replayer);
     struct rrs_task *host = task->task;
@@ -202,6 +202,11 @@ struct rrs_error *rrs_replay_step_insn(struct rrs_replayer *replayer)
         RRS_TRY(rrs_clear_x87_pointers(host, &insn, &before));
     fix_dead_flags(replayer, host);
     return NULL;
+}
+
+struct rrs_error *rrs_replay_step_insn(struct rrs_replayer *replayer)
+{
+    return rrs_memory_guard_explain(replayer->guard, step_insn(replayer));
 }
 
 struct rrs_error *rrs_replay_step_any(struct rrs_replayer *replayer)

@@ -20,9 +20,9 @@ struct rrs_replay_task *rrs_replay_find_task(const struct rrs_replayer *replayer
     return task;
 }
 
-static struct rrs_error *add_task(struct rrs_replayer *replayer, pid_t tid, pid_t tgid,
-                                  pid_t creator, struct rrs_replay_space *space,
-                                  struct rrs_task *task, struct rrs_replay_task **added)
+struct rrs_error *rrs_replay_add_task(struct rrs_replayer *replayer, pid_t tid, pid_t tgid,
+                                      pid_t creator, struct rrs_replay_space *space,
+                                      struct rrs_task *task, struct rrs_replay_task **added)
 {
     struct rrs_replay_task *made = calloc(1, sizeof *made);
     if (!made)
@@ -122,16 +122,29 @@ static struct rrs_error *find_item(const struct rrs_event *event, enum rrs_item_
                             (unsigned long)event->number, kind);
 }
 
-static struct rrs_error *set_xstate(struct rrs_replay_task *task, const uint8_t *bytes, size_t size)
+/*
+ * The kernel takes an image of its own size and components only. What this CPU lacks of the
+ * recorded one's, the program did not see, or the replay would not have begun.
+ */
+struct rrs_error *rrs_replay_set_xstate(const struct rrs_replayer *replayer,
+                                        struct rrs_replay_task *task, const uint8_t *bytes,
+                                        size_t size)
 {
+    enum { XSTATE_BV = 512 }; /* SDM vol. 1 §13.4.2 */
+    uint64_t components;
     if (task->space->loaded == task)
         task->space->loaded = NULL;
     if (!task->xstate)
-        task->xstate = malloc(RRS_XSTATE_MAX_BYTES);
+        task->xstate = calloc(1, RRS_XSTATE_MAX_BYTES);
     if (!task->xstate)
         return rrs_error_no_memory();
-    task->xstate_bytes = size < RRS_XSTATE_MAX_BYTES ? size : RRS_XSTATE_MAX_BYTES;
-    memcpy(task->xstate, bytes, task->xstate_bytes);
+    task->xstate_bytes = replayer->xstate_bytes;
+    if (size < task->xstate_bytes)
+        memset(task->xstate + size, 0, task->xstate_bytes - size);
+    memcpy(task->xstate, bytes, size < task->xstate_bytes ? size : task->xstate_bytes);
+    memcpy(&components, task->xstate + XSTATE_BV, sizeof components);
+    components &= replayer->xstate_components;
+    memcpy(task->xstate + XSTATE_BV, &components, sizeof components);
     return NULL;
 }
 
@@ -142,7 +155,7 @@ struct rrs_error *rrs_replay_set_xstate_item(struct rrs_replayer *replayer,
     const struct rrs_event *event = replayer->next;
     if (!rrs_item_find(event->data, event->size_bytes, RRS_ITEM_XSTATE, &item))
         return NULL;
-    return set_xstate(task, item.bytes.bytes, item.bytes.size);
+    return rrs_replay_set_xstate(replayer, task, item.bytes.bytes, item.bytes.size);
 }
 
 /* argc, argv, NULL, envp, NULL, then the vector: System V ABI, AMD64 supplement §3.4.1. */
@@ -168,20 +181,25 @@ static void find_auxv(struct rrs_replay_task *task)
     task->space->auxv_bytes = at - task->space->auxv;
 }
 
-/* The execve itself is no event of its own: whoever made it runs up to it. */
+static bool is_execve(const struct rrs_replay_task *task)
+{
+    return task->task->call == SYS_execve || task->task->call == SYS_execveat;
+}
+
+/* The leader's execve is no event of its own: it runs up to it. That of another thread is. */
 static struct rrs_error *reach_execve(struct rrs_replayer *replayer, pid_t tgid)
 {
-    struct rrs_replay_task *maker = replayer->current;
-    if (!maker || maker->tgid != tgid || maker->in_call) {
-        maker = rrs_replay_find_task(replayer, replayer->next->task);
-        if (!maker || maker->in_call)
+    for (const struct rrs_replay_task *task = replayer->tasks; task; task = task->next)
+        if (task->tgid == tgid && task->tid != tgid && task->in_call && is_execve(task))
             return NULL;
-    }
-    RRS_TRY(rrs_replay_reach_call(replayer, maker));
-    if (maker->task->call != SYS_execve && maker->task->call != SYS_execveat)
-        return rrs_replay_diverged(replayer, "expected an execve, system call %d came",
-                                   maker->task->call);
-    return NULL;
+    struct rrs_replay_task *leader = rrs_replay_find_task(replayer, replayer->next->task);
+    if (!leader || leader->in_call)
+        return NULL;
+    RRS_TRY(rrs_replay_reach_call(replayer, leader));
+    return is_execve(leader)
+               ? NULL
+               : rrs_replay_diverged(replayer, "expected an execve, system call %d came",
+                                     leader->task->call);
 }
 
 static void remove_group(struct rrs_replayer *replayer, pid_t tgid)
@@ -218,13 +236,14 @@ struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
                                   &space, &host));
     space->brk_start = space->brk = items.runtime.runtime.brk;
     space->program = strndup((const char *)items.program.bytes.bytes, items.program.bytes.size);
-    RRS_TRY(add_task(replayer, event->task, tgid, creator, space, host, &task));
+    RRS_TRY(rrs_replay_add_task(replayer, event->task, tgid, creator, space, host, &task));
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&items.regs, &regs);
     rrs_task_ready_safely(session, host, &regs);
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
-    RRS_TRY(set_xstate(task, items.xstate.bytes.bytes, items.xstate.bytes.size));
+    RRS_TRY(
+        rrs_replay_set_xstate(replayer, task, items.xstate.bytes.bytes, items.xstate.bytes.size));
     find_auxv(task);
     replayer->current = task;
     if (!replayer->root)
@@ -234,9 +253,9 @@ struct rrs_error *rrs_replay_exec(struct rrs_replayer *replayer)
 
 /* --- new tasks --- */
 
-static struct rrs_error *share_space(struct rrs_replayer *replayer,
-                                     const struct rrs_replay_task *creator,
-                                     struct rrs_process *process, struct rrs_task **task)
+struct rrs_error *rrs_replay_share_space(struct rrs_replayer *replayer,
+                                         const struct rrs_replay_task *creator,
+                                         struct rrs_process *process, struct rrs_task **task)
 {
     *task = rrs_task_create(&replayer->session, creator->space->host);
     (*task)->space = creator->task->space;
@@ -266,12 +285,13 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
     struct rrs_replay_space *space = creator->space;
     RRS_TRY(rrs_replay_unload(creator->space));
     if (what.task.flags & CLONE_VM)
-        RRS_TRY(share_space(replayer, creator, process, &host));
+        RRS_TRY(rrs_replay_share_space(replayer, creator, process, &host));
     else
         RRS_TRY(
             rrs_replay_fork_space(replayer, creator->space, creator->task, process, &space, &host));
     struct rrs_replay_task *task;
-    RRS_TRY(add_task(replayer, event->task, what.task.tgid, creator->tid, space, host, &task));
+    RRS_TRY(rrs_replay_add_task(replayer, event->task, what.task.tgid, creator->tid, space, host,
+                                &task));
     struct user_regs_struct regs = {0};
     rrs_item_apply_regs(&registers, &regs);
     rrs_task_ready_safely(session, host, &regs);
@@ -279,7 +299,7 @@ struct rrs_error *rrs_replay_task_new(struct rrs_replayer *replayer)
         RRS_TRY(rrs_replay_after_fork(replayer, task));
     RRS_TRY(rrs_replay_apply_writes(replayer, task));
     rrs_task_ready_safely(session, host, &regs);
-    return set_xstate(task, creator->xstate, creator->xstate_bytes);
+    return rrs_replay_set_xstate(replayer, task, creator->xstate, creator->xstate_bytes);
 }
 
 /* --- the end --- */

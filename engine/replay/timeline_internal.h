@@ -6,6 +6,7 @@
 #include "engine/replay/checkpoint.h"
 #include "engine/replay/replayer.h"
 #include "engine/replay/timeline.h"
+#include "lmdb-store/checkpoint.h"
 
 #include <signal.h>
 
@@ -32,6 +33,8 @@ struct rrs_timeline {
 
     struct rrs_live_checkpoint **checkpoints; /* ascending; the first is the beginning */
     size_t checkpoint_count;
+    struct rrs_checkpoint_info *stored; /* in the trace; ascending */
+    size_t stored_count;
     struct rrs_live_checkpoint *near; /* close in front of where the user steps; or NULL */
     uint64_t checkpoint_spacing_ns;   /* of the host's time */
     uint64_t last_checkpoint_ns;
@@ -74,6 +77,20 @@ size_t rrs_checkpoint_before(const struct rrs_timeline *timeline,
                              const struct rrs_position *position);
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_restore(struct rrs_timeline *timeline,
                                                       const struct rrs_live_checkpoint *checkpoint);
+
+/** Makes a checkpoint here. */
+RRS_MUST_CHECK struct rrs_error *rrs_timeline_add_checkpoint(struct rrs_timeline *timeline);
+
+/** Finds out which checkpoints the trace holds. Error: BAD_TRACE. */
+RRS_MUST_CHECK struct rrs_error *rrs_timeline_list_stored(struct rrs_timeline *timeline);
+
+/**
+ * If a stored checkpoint lies nearer in front of `position` than any live one (`or_here`: or the
+ * place where the replayer stands), goes there and makes it a live one.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_timeline_load_stored(struct rrs_timeline *timeline,
+                                                          const struct rrs_position *position,
+                                                          bool or_here);
 
 /** Makes a checkpoint here if the last one is long ago. The replayer stands at a position. */
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_maybe_checkpoint(struct rrs_timeline *timeline);

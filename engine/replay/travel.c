@@ -74,7 +74,7 @@ static void thin_out(struct rrs_timeline *timeline)
     timeline->checkpoint_spacing_ns *= 2;
 }
 
-static struct rrs_error *add_checkpoint(struct rrs_timeline *timeline)
+struct rrs_error *rrs_timeline_add_checkpoint(struct rrs_timeline *timeline)
 {
     struct rrs_live_checkpoint *made;
     RRS_TRY(rrs_live_checkpoint_create(timeline->replayer, &made));
@@ -102,7 +102,7 @@ struct rrs_error *rrs_timeline_maybe_checkpoint(struct rrs_timeline *timeline)
     if (!behind_all || now - timeline->last_checkpoint_ns < timeline->checkpoint_spacing_ns)
         return NULL;
     timeline->last_checkpoint_ns = now;
-    return add_checkpoint(timeline);
+    return rrs_timeline_add_checkpoint(timeline);
 }
 
 struct rrs_error *rrs_timeline_checkpoint_near(struct rrs_timeline *timeline)
@@ -148,6 +148,7 @@ static struct rrs_error *go_forward(struct rrs_timeline *timeline, uint64_t even
 static struct rrs_error *start_from_nearest(struct rrs_timeline *timeline,
                                             const struct rrs_position *position)
 {
+    RRS_TRY(rrs_timeline_load_stored(timeline, position, true));
     struct rrs_position here = rrs_replay_position(timeline->replayer);
     const struct rrs_live_checkpoint *best =
         timeline->checkpoints[rrs_checkpoint_before(timeline, position)];

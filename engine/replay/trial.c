@@ -68,6 +68,8 @@ static struct rrs_error *change_memory(struct rrs_timeline *timeline, struct rrs
     *result = -ENOMEM;
     if (task->task->call == SYS_mmap && (!anonymous || regs->rdx & PROT_EXEC))
         return NULL;
+    if (!rrs_replay_range_is_programs(task, regs->rdi, regs->rsi))
+        return NULL;
     return rrs_remote_call(
         session, task->task, task->task->call,
         RRS_ARGUMENTS(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9), result);

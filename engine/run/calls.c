@@ -460,8 +460,12 @@ static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_tas
 static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_task *task)
 {
     const struct rrs_observer *observer = session->observer;
-    if (is_alone_affair(task->call))
+    if (is_alone_affair(task->call)) {
+        bool execs = task->call == SYS_execve || task->call == SYS_execveat;
+        if (execs && task->tid != task->process->tgid) /* who comes back is the leader */
+            RRS_TRY(observer->call_begins(observer->context, task));
         return rrs_session_finish_call(session, task);
+    }
     if (!rrs_pi_futex_word(task)) {
         RRS_TRY(observer->call_begins(observer->context, task));
         return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);

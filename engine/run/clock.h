@@ -19,6 +19,7 @@ struct rrs_clock {
     struct rrs_session_page *page;
     int64_t armed[RRS_TICK_CELLS]; /* what each cell was last set to */
     uint64_t use[RRS_TICK_CELLS];  /* how much each counted lately: how budgets are spread */
+    bool written;                  /* the program wrote to the cells: nothing can be relied on */
     uint64_t ticks;                /* T: retired in the session, as of the last settling */
 };
 

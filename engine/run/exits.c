@@ -5,7 +5,6 @@
 #include "engine/arch/x86_64/emulate.h"
 #include "engine/run/remote.h"
 
-#include <assert.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -379,7 +378,10 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
 {
     struct exit_context x = {.session = session, .task = task};
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &x.regs));
-    if (rrs_task_at_call(session, task, x.regs.rip)) /* interrupted, made again by the kernel */
+    if (session->oracle)
+        RRS_TRY(rrs_ptrace_skip_call(task->tid)); /* however it goes on from here */
+    else if (rrs_task_at_call(session, task,
+                              x.regs.rip)) /* interrupted, made again by the kernel */
         return rrs_handle_call(session, task, &x.regs);
     task->in_call = false;
     if (x.regs.rip == task->space->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_STOP) {
@@ -395,7 +397,8 @@ struct rrs_error *rrs_handle_seccomp_stop(struct rrs_session *session, struct rr
     struct rrs_code_cache *cache = &x.attachment->module->cache;
     uint32_t at = (uint32_t)(x.regs.rip - x.attachment->shadow);
     uint64_t id = task->space->table->cells->exit_id;
-    assert(id < cache->exit_count && "the program wrote into the runtime's cells");
+    if (id >= cache->exit_count)
+        return rrs_task_wrote_to_engine(task, RRS_RUNTIME_CELLS);
     x.exit = cache->exits[id];
     if (at != cache->prologue.exit_stop) {
         task->call_shadow = x.regs.rip;

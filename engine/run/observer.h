@@ -60,6 +60,10 @@ struct rrs_observer {
 struct rrs_oracle {
     void *context;
 
+    /* The engine is about to make a system call in the task; an error refuses it. */
+    struct rrs_error *(*permit)(void *context, const struct rrs_task *task, long number,
+                                const uint64_t arguments[6]);
+
     /* The runner is about to make a system call: task->call_regs, task->call_pc. */
     struct rrs_error *(*call)(void *context, struct rrs_task *task);
 

@@ -2,11 +2,8 @@
 #include "engine/run/pi_futex.h"
 
 #include "engine/run/remote.h"
-#include "lmdb-store/scope.h"
 
 #include <linux/futex.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,14 +25,10 @@ rrs_addr rrs_pi_futex_word(const struct rrs_task *task)
     }
 }
 
-/* man 5 proc_pid_stat: the state stands behind the name, which may hold anything. */
 static bool sleeps(pid_t tid)
 {
-    char path[64], line[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", tid);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    const char *behind = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-    return !behind || (behind[1] == ' ' && behind[2] != 'R' && behind[2] != 'D');
+    char state = rrs_tracee_state(tid);
+    return state != 'R' && state != 'D';
 }
 
 void rrs_pi_futex_await_sleep(struct rrs_session *session, struct rrs_task *task)

@@ -49,6 +49,7 @@ struct rrs_error *rrs_task_wait(struct rrs_task *task, int *status)
         if (pid > 0)
             rrs_task_keep_report(task->session, pid, *status);
     }
+    task->session->counters.stops++;
     if (rrs_status_event(*status) == PTRACE_EVENT_EXEC) {
         /* Another thread's exec ended this one and took its number. */
         rrs_task_keep_report(task->session, task->tid, *status);
@@ -109,6 +110,8 @@ static struct rrs_error *call_once(struct rrs_session *session, struct rrs_task 
     struct user_regs_struct regs;
     int status;
     session->counters.remote_calls++;
+    if (session->oracle)
+        RRS_TRY(session->oracle->permit(session->oracle->context, task, number, arguments));
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     regs.rdi = arguments[0];
     regs.rsi = arguments[1];

@@ -7,6 +7,7 @@
 #include "engine/run/launch.h"
 #include "engine/run/own_signals.h"
 #include "engine/run/remote.h"
+#include "engine/run/schedule.h"
 #include "engine/run/state.h"
 #include "lmdb-store/scope.h"
 
@@ -325,8 +326,10 @@ static struct rrs_error *end_task(struct rrs_session *session, struct rrs_task *
         error = observer->task_ends(observer->context, task, status);
     if (task->process && task->tid == task->process->tgid)
         task->process->status = status;
-    if (task->tid == session->root)
+    if (task->tid == session->root) {
         session->root_status = status;
+        session->root_ended = true;
+    }
     report_end(session, task);
     rrs_task_remove(session, task);
     return error;
@@ -431,63 +434,6 @@ static struct rrs_error *handle_stop(struct rrs_session *session, struct rrs_tas
 
 /* --- the loop --- */
 
-static struct rrs_task *next_ready(struct rrs_session *session)
-{
-    struct rrs_task *after = session->last_runner;
-    struct rrs_task *first = NULL;
-    bool passed = false;
-    for (struct rrs_task *task = session->tasks; task; task = task->next) {
-        bool can_run =
-            task->state == RRS_TASK_READY || (task->state == RRS_TASK_FROZEN && !task->job_stopped);
-        if (can_run && passed)
-            return task;
-        if (can_run && !first)
-            first = task;
-        passed |= task == after;
-    }
-    return first;
-}
-
-static const uint64_t alone_ticks = 1ull << 40;
-
-static struct rrs_error *switch_from(struct rrs_session *session, struct rrs_task *task)
-{
-    const struct rrs_observer *observer = session->observer;
-    session->counters.task_switches++;
-    if (!observer || !task || task->state != RRS_TASK_READY)
-        return NULL;
-    return observer->preempt(observer->context, task);
-}
-
-static struct rrs_error *run_next(struct rrs_session *session)
-{
-    struct rrs_task *task = session->last_runner;
-    if (session->tasks->next && session->slice_left > session->options.slice_ticks)
-        session->slice_left = session->options.slice_ticks; /* it was alone until now */
-    bool goes_on = task && session->slice_left && task->state == RRS_TASK_READY;
-    if (!goes_on) {
-        task = next_ready(session);
-        if (!task)
-            return NULL;
-        if (task != session->last_runner)
-            RRS_TRY(switch_from(session, session->last_runner));
-        session->last_runner = task;
-        /* Alone, it need not give way; whoever comes into being does so at a stop. */
-        session->slice_left = session->tasks->next ? session->options.slice_ticks : alone_ticks;
-    }
-    struct rrs_error *error;
-    if (task->state == RRS_TASK_FROZEN) {
-        *task->space->table->cells = task->frozen_cells;
-        rrs_clock_arm(&session->clock, session->slice_left);
-        if (task->held)
-            rrs_clock_expire(&session->clock);
-        error = rrs_task_resume_raw(session, task, PTRACE_CONT);
-    } else {
-        error = rrs_task_resume(session, task, RRS_ENTRY_DIRECT);
-    }
-    return error;
-}
-
 /*
  * A task that died under a request, by itself or by way of its memory or its files in /proc: its
  * end has been seen, or is still to be reported. `tid`: the one that was handled.
@@ -548,6 +494,7 @@ static pid_t next_report(struct rrs_session *session, int *status)
 static struct rrs_error *handle_report(struct rrs_session *session, pid_t tid, int status)
 {
     struct rrs_task *task = rrs_task_find(session, tid);
+    session->counters.stops++;
     if (!WIFSTOPPED(status)) {
         return task ? end_task(session, task, status) : NULL;
     }
@@ -570,6 +517,8 @@ static struct rrs_error *handle_what_waits(struct rrs_session *session)
 {
     int status;
     pid_t tid;
+    if (session->options.chaos)
+        rrs_schedule_await_sleep(session);
     while (session->reported_count && !session->runner)
         RRS_TRY(wait_and_handle(session));
     while (!session->runner && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
@@ -608,7 +557,7 @@ struct rrs_error *rrs_session_finish_call(struct rrs_session *session, struct rr
 
 static struct rrs_error *run_one(struct rrs_session *session)
 {
-    struct rrs_error *error = run_next(session);
+    struct rrs_error *error = rrs_schedule(session);
     return absorb_death(session, session->last_runner ? session->last_runner->tid : 0, error);
 }
 

@@ -21,6 +21,7 @@
 
 /* Why the tracee stopped, and what the translator did: X(name, "what a person reads"). */
 #define RRS_COUNTERS(X)                                    \
+    X(stops, "stops, whatever for")                        \
     X(stops_link, "stops: direct target not translated")   \
     X(stops_miss, "stops: indirect target not translated") \
     X(stops_tick, "stops: tick slice ended")               \
@@ -53,6 +54,8 @@ struct rrs_session_options {
     bool keep_aslr;       /* do not switch address space randomisation off */
     bool pin;             /* tracer and tracees on one CPU */
     bool trace_all_calls; /* no system call passes without a stop */
+    bool chaos;           /* slices and turns by chance */
+    uint64_t chaos_seed;
     uint32_t cpu_level;   /* 0: the machine's; 1..3: x86-64 baseline, v2, v3 */
     struct rrs_translate_options translate;
 };
@@ -108,6 +111,7 @@ struct rrs_process {
 struct rrs_task {
     struct rrs_session *session;
     pid_t tid;
+    uint64_t ordinal; /* the session's n-th; from 0 on */
     enum rrs_task_state state;
     struct rrs_process *process;
     struct rrs_address_space *space;
@@ -169,6 +173,7 @@ struct rrs_session {
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
     uint64_t slice_left;            /* ticks until the runner has to give way */
+    uint64_t turn_tick;             /* when its slice began */
     struct rrs_clock clock;
     struct rrs_translator translator;
     struct rrs_module *modules;
@@ -181,6 +186,8 @@ struct rrs_session {
     uint32_t ended_count, ended_room;
     pid_t root;
     int root_status;
+    bool root_ended;
+    uint64_t tasks_made;
     bool writes_memory;                  /* a /proc/PID/mem was opened for writing */
     bool started;                        /* the program's first execve succeeded */
     const struct rrs_observer *observer; /* NULL: nobody looks on */

@@ -190,6 +190,12 @@ static struct rrs_error *run_vsyscall(struct rrs_session *session, struct rrs_ta
     return observer ? observer->call_ends(observer->context, task, regs) : NULL;
 }
 
+struct rrs_error *rrs_task_wrote_to_engine(const struct rrs_task *task, uint32_t where)
+{
+    return rrs_error_create(RRS_ERROR_FAULT, "task %d wrote into the engine's memory, at %#lx",
+                            task->tid, (unsigned long)(task->space->runtime + where));
+}
+
 struct rrs_error *rrs_task_resume_raw(struct rrs_session *session, struct rrs_task *task,
                                       int request)
 {
@@ -228,6 +234,8 @@ struct rrs_error *rrs_task_resume(struct rrs_session *session, struct rrs_task *
             return NULL;
     }
     rrs_addr shadow;
+    if (session->clock.written)
+        return rrs_task_wrote_to_engine(task, RRS_RUNTIME_SESSION);
     RRS_TRY(rrs_space_enter(session, task, task->regs.rip, entry_kind, &shadow));
     while (!shadow) {
         bool was_vsyscall;

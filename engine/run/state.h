@@ -53,6 +53,12 @@ bool rrs_task_at_call(const struct rrs_session *session, const struct rrs_task *
 bool rrs_task_at_safe_point(const struct rrs_session *session, const struct rrs_task *task,
                             rrs_addr shadow_pc);
 
+/** The error for a program that wrote to what only the engine's own code may, `where` in the
+ * runtime.
+ */
+RRS_MUST_CHECK RRS_NEVER_NULL struct rrs_error *rrs_task_wrote_to_engine(
+    const struct rrs_task *task, uint32_t where);
+
 /** Lets the runner go on exactly as it stands. */
 RRS_MUST_CHECK struct rrs_error *rrs_task_resume_raw(struct rrs_session *session,
                                                      struct rrs_task *task, int request);

@@ -21,6 +21,7 @@ struct rrs_task *rrs_task_create(struct rrs_session *session, pid_t tid)
     assert(task && "out of memory for a task");
     task->session = session;
     task->tid = tid;
+    task->ordinal = session->tasks_made++;
     task->held_end = &task->held;
     struct rrs_task **link = &session->tasks; /* at the end: tasks take turns in this order */
     while (*link)

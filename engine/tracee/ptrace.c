@@ -5,9 +5,12 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <time.h>
 
 static struct rrs_error *failed(pid_t tid, const char *request)
@@ -79,17 +82,31 @@ bool rrs_ptrace_is_gone(pid_t tid)
     return ptrace(PTRACE_GETEVENTMSG, tid, 0, &message) == -1 && errno == ESRCH;
 }
 
+/* man 5 proc_pid_stat: the state stands behind the name, which may hold anything. */
+char rrs_tracee_state(pid_t tid)
+{
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", tid, tid);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    const char *behind = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    return behind && behind[1] == ' ' ? behind[2] : 'X';
+}
+
 void rrs_ptrace_await_zombie(pid_t tid)
 {
-    char path[64], state;
     const struct timespec moment = {.tv_nsec = 100000};
-    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", tid, tid);
     for (;;) {
-        _cleanup_fclose_ FILE *file = fopen(path, "re");
-        if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1 || state == 'Z' || state == 'X')
+        char state = rrs_tracee_state(tid);
+        if (state == 'Z' || state == 'X')
             return;
         nanosleep(&moment, NULL);
     }
+}
+
+struct rrs_error *rrs_ptrace_skip_call(pid_t tid)
+{
+    const size_t number = offsetof(struct user, regs.orig_rax);
+    return CALL(PTRACE_POKEUSER, tid, (void *)number, (void *)-1);
 }
 
 struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room, size_t *bytes)

@@ -35,6 +35,8 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_event_message(pid_t tid, unsigned lo
  * any CPU so far.
  */
 enum { RRS_XSTATE_MAX_BYTES = 16384 };
+/** At a seccomp stop: the system call is not made, whatever else happens. */
+RRS_MUST_CHECK struct rrs_error *rrs_ptrace_skip_call(pid_t tid);
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_get_xstate(pid_t tid, void *image, size_t room,
                                                        size_t *bytes);
 RRS_MUST_CHECK struct rrs_error *rrs_ptrace_set_xstate(pid_t tid, const void *image, size_t bytes);
@@ -44,6 +46,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_ptrace_resume(pid_t tid, int request, int s
 
 /** Whether a task that was stopped is so no more: SIGKILL has ended it. */
 bool rrs_ptrace_is_gone(pid_t tid);
+
+/** The letter of a thread's state (man 5 proc_pid_stat); X if there is no such thread. */
+char rrs_tracee_state(pid_t tid);
 
 /** Waits until a task that is about to end is a zombie, or gone. */
 void rrs_ptrace_await_zombie(pid_t tid);

@@ -13,4 +13,5 @@ def load():
     command.RrsoftPrefix()
     from . import position, marks, changes, calls, recording, log, session  # noqa: F401
     session.install()
+    from . import running  # noqa: F401
     _loaded = True

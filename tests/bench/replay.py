@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from report import TOP, machine, seconds, write_table
+from paired import TOP, machine, seconds, write_table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir))

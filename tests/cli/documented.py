@@ -20,7 +20,7 @@ def plain_man_page(path):
 class ManPages(unittest.TestCase):
     def test_each_command_has_one(self):
         pages = {path.name for path in MAN.iterdir()}
-        self.assertEqual(pages, {"rrsoft.1", "rrsoft-gdbserver.1"} | {f"rrsoft-{command}.1" for command in commands()})
+        self.assertEqual(pages, {"rrsoft.1", "rrsoft-gdb-mi.1", "rrsoft-gdbserver.1"} | {f"rrsoft-{command}.1" for command in commands()})
 
     def test_sections_and_options(self):
         for command in commands():

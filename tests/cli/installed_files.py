@@ -16,8 +16,8 @@ class Install(Case):
         expected = {"bin/rrsoft", "share/man/man1/rrsoft.1", "share/bash-completion/completions/rrsoft",
                     "share/fish/vendor_completions.d/rrsoft.fish", "share/doc/rrsoft/README.md",
                     "share/doc/rrsoft/LICENSE"}
-        expected |= {f"share/man/man1/rrsoft-{command}.1" for command in [*commands(), "gdbserver"]}
-        expected |= {"bin/rrsoft-gdbserver"}
+        expected |= {f"share/man/man1/rrsoft-{command}.1" for command in [*commands(), "gdb-mi", "gdbserver"]}
+        expected |= {"bin/rrsoft-gdbserver", "bin/rrsoft-gdb-mi"}
         expected |= {f"share/rrsoft/gdb/{path.relative_to(SOURCE / 'python-gdb')}"
                      for path in (SOURCE / "python-gdb").rglob("*.py")}
         found = {str(path.relative_to(usr)) for path in usr.rglob("*") if path.is_file()}

@@ -15,7 +15,7 @@ class Info(Case):
         for line in [f"trace +{self.trace}", r"command line +/usr/bin/demo 'it'\\''s' '\$HOME'",
                      "program +/usr/bin/demo", "started +2026-01-02 03:04:05", "duration +2.001 s",
                      "end +exit status 3", "events +2000", "last tick +2000000", "tasks +2",
-                     "checkpoints +2", "clock +made up",
+                     r"checkpoints +2 \(of 64.0 KiB of memory\)", "clock +made up",
                      "events by kind +1799 syscall, 20 signal, 180 switch, 1 kind 4"]:
             self.assertRegex(text, f"(?m)^{line}$")
         self.assertNotIn("LANG=", text)

@@ -2,6 +2,7 @@
 """Test that recordings end where they are told to, keep what they are told to, and say so."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -50,6 +51,31 @@ class Limits(Case):
         self.rrsoft("check")
         self.assertGreaterEqual(self.json("info")["disk_bytes"], 2 << 20)
         self.record_loudly("--max-size", "2M", "--at-limit", "kill", "--", "/bin/sh", "-c", NOISE, exit_code=137)
+
+    def test_wait_for_main(self):
+        script = "(sleep 1; echo late; read line <fifo; echo later) & echo main; exit 3"
+        for more, late in ((["--at-limit", "kill"], ""), ([], "late\nlater\n")):
+            fifo = self.top / "fifo"
+            fifo.unlink(missing_ok=True)
+            os.mkfifo(fifo)
+            child = subprocess.Popen([RRSOFT, "record", "--wait=main", *more, "--", "/bin/sh", "-c", script],
+                                     cwd=self.top, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if late:
+                fifo.write_text("go\n")  # its reader is the one that is left behind
+            out, err = child.communicate(timeout=60)
+            self.assertEqual((out.decode(), child.returncode), ("main\n" + late, 3), err)
+            self.assertIn(b"the first process has ended: the recording ends", err)
+            self.assertEqual(self.end(), {"kind": "exited", "exit_status": 3} | self.end())
+            self.assertEqual(self.rrsoft("replay", exit_code=3), "main\n")
+        self.record_loudly("--wait=main", "--", "/bin/sh", "-c", "exit 4", exit_code=4)
+        self.assertNotIn("left behind", self.stderr)
+
+    def test_chaos_says_its_seed(self):
+        self.record_loudly("--chaos=12", "--", "/bin/true")
+        self.assertIn("rrsoft: --chaos=12 repeats the order of this run\n", self.stderr)
+        self.record_loudly("--chaos", "--until-failure=3", "--", "/bin/true")
+        seeds = re.findall(r"--chaos=(\d+)", self.stderr)
+        self.assertEqual(len(set(seeds)), 3, self.stderr)
 
     def start(self, *options, script="trap 'echo got; exit 5' TERM INT; echo ready; while :; do sleep 0.05; done"):
         words = [RRSOFT, "record", *options, "--", "/bin/sh", "-c", script]
@@ -131,6 +157,7 @@ class Saving(Case):
         self.assertIn("rrsoft: 2 runs, none failed\n", self.stderr)
         self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n")
         self.fails("record", "-q", "--until-failure=5", "--", "/no/such/program", exit_code=127)
+        self.assertEqual(self.rrsoft("ls", "--quiet"), "sh-1\n", "what never began leaves nothing")
 
 
 class World(Case):
@@ -155,6 +182,7 @@ class World(Case):
                              (["--max-time", "0"], "more than 0"), (["--max-time", "1e3"], "a time"),
                              (["--save-on", "success"], "always or failure"), (["--at-limit", "x"], "go-on or kill"),
                              (["--env", "NAME"], "NAME=VALUE"), (["--env", "=x"], "NAME=VALUE"),
+                             (["--wait", "none"], "all or main"), (["--chaos=x"], "a number"),
                              (["--until-failure=x"], "a number"), (["--until-failure", "-o", "x"], "several"),
                              (["--slice", "0"], "slice"), (["--cpu", "i386"], "baseline")):
             self.fails("record", *words, "--", "/bin/true", exit_code=2, match=match)

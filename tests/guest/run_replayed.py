@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Records one guest, replays the recording, and compares both with what the guest does natively.
 
-  run_replayed.py --rrsoft PATH [--expect STATUS] [--slice TICKS] [--replays N] [--rounds N] [--gone] [--refused]
+  run_replayed.py --rrsoft PATH [--expect STATUS] [--slice TICKS] [--chaos] [--replays N] [--rounds N] [--gone] [--refused]
                   [--go] [--timeout S] PROG ARGS...
 
 With --gone a copy of the guest is recorded, and deleted before the replay: a replay needs no file but the trace.
@@ -21,6 +21,7 @@ def own_parser():
     parser = make_parser(__doc__)
     parser.add_argument("--rrsoft", required=True)
     parser.add_argument("--slice", type=int)
+    parser.add_argument("--chaos", action="store_true")
     parser.add_argument("--replays", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--gone", action="store_true")
@@ -53,6 +54,10 @@ def record(arguments, trace, native):
     command = [arguments.rrsoft, "record", "-q", "-o", trace]
     if arguments.slice:
         command += ["--slice", str(arguments.slice)]
+    if arguments.chaos:
+        seed = str(int.from_bytes(os.urandom(4), "big"))
+        print(f"--chaos={seed}")
+        command += [f"--chaos={seed}"]
     result = run(command + ["--"] + arguments.command, arguments.timeout)
     if arguments.refused:
         return check_refused(result, "record", arguments.timeout), result

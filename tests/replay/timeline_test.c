@@ -2,12 +2,13 @@
 /*
  * Test that every way to a position of a recording gives the same registers and memory there.
  *
- *     timeline_test TRACE SEED [PLACES]
+ *     timeline_test TRACE SEED [PLACES [INDEXED]]
  *
  * A forward run is the model: at PLACES (default 60) places of it, some a few instructions apart,
  * positions, registers and a hash of all memory are noted. Then they are visited in random order,
  * by steps backward, by reverse-continue to breakpoints, and to writes and reads. What
- * reverse-continue finds is also compared with a list made by single steps.
+ * reverse-continue finds is also compared with a list made by single steps. With INDEXED, a copy of
+ * the trace with stored checkpoints, that one is visited, opened again and again.
  */
 #include "engine/replay/timeline.h"
 #include "lmdb-store/event_log_reader.h"
@@ -140,6 +141,20 @@ static void visit_at_random(const struct place *places, size_t count)
         const struct place *place = &places[(size_t)rand() % count];
         must(rrs_timeline_seek(timeline, &place->position, &stop));
         compare("seek", place);
+    }
+}
+
+/* Opened afresh, a timeline has only stored checkpoints to start from. */
+static void visit_opened_afresh(const char *path, const struct place *places, size_t count)
+{
+    const struct rrs_timeline_options options = {0};
+    struct rrs_stop stop;
+    for (size_t i = 0; i < count; i++) {
+        const struct place *place = &places[(size_t)rand() % count];
+        rrs_timeline_destroy(timeline);
+        must(rrs_timeline_open(path, &options, &timeline));
+        must(rrs_timeline_seek(timeline, &place->position, &stop));
+        compare("seek in a timeline just opened", place);
     }
 }
 
@@ -323,7 +338,7 @@ static void compare_with_list(const struct place *from)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: timeline_test TRACE SEED [PLACES]\n");
+        fprintf(stderr, "usage: timeline_test TRACE SEED [PLACES [INDEXED]]\n");
         return 2;
     }
     size_t wanted = argc > 3 ? strtoul(argv[3], NULL, 0) : 60;
@@ -334,6 +349,8 @@ int main(int argc, char **argv)
     must(rrs_timeline_open(argv[1], &options, &timeline));
     size_t count = run_forward(places, wanted);
     printf("%zu places\n", count);
+    if (argc > 4)
+        visit_opened_afresh(argv[4], places, count);
     visit_at_random(places, count);
     step_back(places, count);
     for (int i = 0; i < 3; i++)

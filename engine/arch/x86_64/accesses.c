@@ -69,7 +69,8 @@ uint32_t rrs_insn_accesses(const struct rrs_insn *insn, const struct user_regs_s
     uint32_t count = 0;
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, insn->bytes, insn->length, &z, operands)) ||
-        z.meta.category == ZYDIS_CATEGORY_PREFETCH)
+        z.meta.category == ZYDIS_CATEGORY_PREFETCH || z.meta.category == ZYDIS_CATEGORY_NOP ||
+        z.meta.category == ZYDIS_CATEGORY_WIDENOP)
         return 0;
     uint64_t times = repetitions(&z, regs);
     for (int i = 0; times && i < z.operand_count; i++) {

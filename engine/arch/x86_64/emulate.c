@@ -1,68 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/arch/x86_64/emulate.h"
 
-#include <cpuid.h>
+#include "engine/arch/x86_64/features.h"
+
 #include <string.h>
 #include <x86intrin.h>
 
-/*
- * CPUID bits above each x86-64 level (psABI, "Micro-Architecture Levels"): a row hides `mask` of
- * one output register of one leaf from levels up to and including `hidden_up_to`.
- */
-enum output { EAX_OUT, EBX_OUT, ECX_OUT, EDX_OUT };
-
-static const struct {
-    uint32_t leaf, subleaf;
-    enum output output;
-    uint32_t hidden_up_to;
-    uint32_t mask;
-} hidden_bits[] = {
-    {1, 0, ECX_OUT, 1, 1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23},
-    {1, 0, ECX_OUT, 2, 1u << 12 | 1u << 22 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29},
-    {7, 0, EBX_OUT, 2, 1u << 3 | 1u << 5 | 1u << 8},
-    {7, 0, EBX_OUT, 3,
-     1u << 16 | 1u << 17 | 1u << 21 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 30 | 1u << 31},
-    {7, 0, ECX_OUT, 3, 1u << 1 | 1u << 6 | 1u << 11 | 1u << 12 | 1u << 14},
-    {7, 0, ECX_OUT, 2, 1u << 9 | 1u << 10},
-    {7, 0, EDX_OUT, 3, 1u << 2 | 1u << 3 | 1u << 8 | 1u << 22 | 1u << 23 | 1u << 24 | 1u << 25},
-    {7, 1, EAX_OUT, 3, 1u << 4 | 1u << 5 | 1u << 23},
-    {0x80000001, 0, ECX_OUT, 1, 1u << 0},
-    {0x80000001, 0, ECX_OUT, 2, 1u << 5 | 1u << 11 | 1u << 16},
-    {0xd, 1, EAX_OUT, 2, 15},
-};
-
 static void emulate_cpuid(uint32_t level, struct user_regs_struct *regs)
 {
-    uint32_t leaf = (uint32_t)regs->rax, subleaf = (uint32_t)regs->rcx;
-    uint32_t out[4];
-    __cpuid_count(leaf, subleaf, out[EAX_OUT], out[EBX_OUT], out[ECX_OUT], out[EDX_OUT]);
-    for (size_t i = 0; level && i < sizeof hidden_bits / sizeof hidden_bits[0]; i++)
-        if (hidden_bits[i].leaf == leaf && level <= hidden_bits[i].hidden_up_to &&
-            (leaf == 1 || leaf >= 0x80000000 || hidden_bits[i].subleaf == subleaf))
-            out[hidden_bits[i].output] &= ~hidden_bits[i].mask;
-    regs->rax = out[EAX_OUT];
-    regs->rbx = out[EBX_OUT];
-    regs->rcx = out[ECX_OUT];
-    regs->rdx = out[EDX_OUT];
+    uint32_t out[RRS_CPUID_REGISTERS];
+    rrs_cpuid(level, (uint32_t)regs->rax, (uint32_t)regs->rcx, out);
+    regs->rax = out[RRS_CPUID_EAX];
+    regs->rbx = out[RRS_CPUID_EBX];
+    regs->rcx = out[RRS_CPUID_ECX];
+    regs->rdx = out[RRS_CPUID_EDX];
 }
 
 static void set_pair(struct user_regs_struct *regs, uint64_t value)
 {
     regs->rax = (uint32_t)value;
     regs->rdx = value >> 32;
-}
-
-static uint64_t read_xcr0(uint32_t level)
-{
-    enum { X87_SSE = 3, AVX = 4 };
-    uint32_t low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    uint64_t value = (uint64_t)high << 32 | low;
-    if (level == 3)
-        value &= X87_SSE | AVX;
-    else if (level)
-        value &= X87_SSE;
-    return value;
 }
 
 bool rrs_emulate_trapped(uint8_t trapped_op, uint32_t cpu_level, struct user_regs_struct *regs)
@@ -82,7 +39,7 @@ bool rrs_emulate_trapped(uint8_t trapped_op, uint32_t cpu_level, struct user_reg
     case RRS_TRAPPED_XGETBV:
         if ((uint32_t)regs->rcx != 0)
             return false; /* others are executed: xinuse, or a fault */
-        set_pair(regs, read_xcr0(cpu_level));
+        set_pair(regs, rrs_xcr0(cpu_level));
         return true;
     default:
         return false;
