@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `rrsoft gdb`: records a program if one is given, then becomes gdb with rrsoft-gdbserver behind it. */
+/* `rrsoft gdb`: records a program if one is given, then becomes gdb with rrsoft-gdbserver behind
+ * it. */
 #include "cli/command.h"
 #include "cli/gdb_run.h"
 #include "cli/installation.h"
@@ -99,8 +100,8 @@ static struct rrs_error *find_recording(int argc, char **argv, char **path, int 
     if (argc > 1)
         return record(argc, argv, path, exit_code);
     struct rrs_error *error = rrs_trace_dir_resolve(NULL, argc ? argv[0] : NULL, path);
-    bool is_program = argc && error && error->code != RRS_ERROR_OS &&
-                      installation_has_program(argv[0]);
+    bool is_program =
+        argc && error && error->code != RRS_ERROR_OS && installation_has_program(argv[0]);
     if (!is_program)
         return error;
     rrs_error_destroy(error);

@@ -20,10 +20,9 @@ bool gdb_check(const char *command, const struct gdb_options *options)
     const char *name = options->gdb ? options->gdb : "gdb";
     if (installation_has_program(name))
         return true;
-    print_error(
-        "%s: '%s' was not found; install gdb (Debian, Ubuntu: apt-get install gdb; Fedora: "
-        "dnf install gdb) or say where it is with an option",
-        command, name);
+    print_error("%s: '%s' was not found; install gdb (Debian, Ubuntu: apt-get install gdb; Fedora: "
+                "dnf install gdb) or say where it is with an option",
+                command, name);
     return false;
 }
 

@@ -100,9 +100,9 @@ static struct rrs_error *find_process(const char *path, struct replay_options *o
            !is_wanted(&list.processes[i], &options->gdb.pid, options->process))
         i++;
     if (!error && i == list.n_processes)
-        error = rrs_error_path(RRS_ERROR_NOT_FOUND, path,
-                               "no process is or ran '%s'; 'rrsoft ps' lists them",
-                               options->process);
+        error =
+            rrs_error_path(RRS_ERROR_NOT_FOUND, path,
+                           "no process is or ran '%s'; 'rrsoft ps' lists them", options->process);
     if (!error)
         show_process(&options->gdb, &list.processes[i]);
     process_list_deinit(&list);
@@ -157,9 +157,9 @@ static void accept_rr_spelling(int argc, char **argv)
     static const struct {
         const char *theirs, *ours;
     } spellings[] = {
-        {"--autopilot", "--auto"},           {"--no-redirect-output", "--no-echo"},
-        {"-fullname", "--fullname"},         {"-i=mi", "--interpreter=mi"},
-        {"-i=mi2", "--interpreter=mi2"},     {"-i=mi3", "--interpreter=mi3"},
+        {"--autopilot", "--auto"},       {"--no-redirect-output", "--no-echo"},
+        {"-fullname", "--fullname"},     {"-i=mi", "--interpreter=mi"},
+        {"-i=mi2", "--interpreter=mi2"}, {"-i=mi3", "--interpreter=mi3"},
     };
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         for (size_t s = 0; s < sizeof spellings / sizeof spellings[0]; s++)

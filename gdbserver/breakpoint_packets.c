@@ -13,9 +13,9 @@ struct rrs_error *handle_insert_breakpoint(server *server, const struct argument
         reply_refuse(server);
         return NULL;
     }
-    RRS_TRY(breakpoints_insert(&server->breakpoints, (enum breakpoint_kind)at[0].number,
-                               at[1].number, at[2].number, has_conditions ? at[3].data : NULL,
-                               has_conditions ? at[3].size : 0));
+    RRS_TRY(breakpoints_insert(
+        &server->breakpoints, server->pid, (enum breakpoint_kind)at[0].number, at[1].number,
+        at[2].number, has_conditions ? at[3].data : NULL, has_conditions ? at[3].size : 0));
     reply_ok(server);
     return NULL;
 }
@@ -25,8 +25,8 @@ struct rrs_error *handle_remove_breakpoint(server *server, const struct argument
     const struct argument *at = arguments->at;
     if (at[0].number >= BREAKPOINT_KINDS)
         return NULL;
-    breakpoints_remove(&server->breakpoints, (enum breakpoint_kind)at[0].number, at[1].number,
-                       at[2].number);
+    breakpoints_remove(&server->breakpoints, server->pid, (enum breakpoint_kind)at[0].number,
+                       at[1].number, at[2].number);
     reply_ok(server);
     return NULL;
 }

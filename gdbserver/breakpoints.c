@@ -12,6 +12,7 @@
 struct breakpoint {
     struct breakpoint *next;
     server *server; /* set when it is placed */
+    pid_t pid;      /* for whose process gdb wants it */
     enum breakpoint_kind kind;
     rrs_addr address;
     uint64_t bytes;
@@ -41,11 +42,12 @@ void breakpoints_deinit(struct breakpoints *breakpoints)
     }
 }
 
-static struct breakpoint *find(const struct breakpoints *breakpoints, enum breakpoint_kind kind,
-                               rrs_addr address, uint64_t bytes)
+static struct breakpoint *find(const struct breakpoints *breakpoints, pid_t pid,
+                               enum breakpoint_kind kind, rrs_addr address, uint64_t bytes)
 {
     for (struct breakpoint *b = breakpoints->first; b; b = b->next)
-        if (b->kind == kind && b->address == address && (is_code(b) || b->bytes == bytes))
+        if (b->pid == pid && b->kind == kind && b->address == address &&
+            (is_code(b) || b->bytes == bytes))
             return b;
     return NULL;
 }
@@ -96,17 +98,18 @@ static struct rrs_error *set_conditions(struct breakpoint *breakpoint, const uin
     return NULL;
 }
 
-struct rrs_error *breakpoints_insert(struct breakpoints *breakpoints, enum breakpoint_kind kind,
-                                     rrs_addr address, uint64_t bytes, const uint8_t *conditions,
-                                     size_t conditions_size)
+struct rrs_error *breakpoints_insert(struct breakpoints *breakpoints, pid_t pid,
+                                     enum breakpoint_kind kind, rrs_addr address, uint64_t bytes,
+                                     const uint8_t *conditions, size_t conditions_size)
 {
     if (!conditions_are_sound(conditions, conditions_size))
         return rrs_error_create(RRS_ERROR_USAGE, "a breakpoint's condition is malformed");
-    struct breakpoint *breakpoint = find(breakpoints, kind, address, bytes);
+    struct breakpoint *breakpoint = find(breakpoints, pid, kind, address, bytes);
     if (!breakpoint) {
         breakpoint = calloc(1, sizeof *breakpoint);
         if (!breakpoint)
             return rrs_error_no_memory();
+        breakpoint->pid = pid;
         breakpoint->kind = kind;
         breakpoint->address = address;
         breakpoint->bytes = bytes;
@@ -117,12 +120,18 @@ struct rrs_error *breakpoints_insert(struct breakpoints *breakpoints, enum break
     return set_conditions(breakpoint, conditions, conditions_size);
 }
 
-void breakpoints_remove(struct breakpoints *breakpoints, enum breakpoint_kind kind,
+void breakpoints_remove(struct breakpoints *breakpoints, pid_t pid, enum breakpoint_kind kind,
                         rrs_addr address, uint64_t bytes)
 {
-    struct breakpoint *breakpoint = find(breakpoints, kind, address, bytes);
+    struct breakpoint *breakpoint = find(breakpoints, pid, kind, address, bytes);
     if (breakpoint)
         breakpoint->wanted = false;
+}
+
+void breakpoints_remove_of(struct breakpoints *breakpoints, pid_t pid)
+{
+    for (struct breakpoint *b = breakpoints->first; b; b = b->next)
+        b->wanted &= b->pid != pid;
 }
 
 void breakpoints_remove_all(struct breakpoints *breakpoints)
@@ -131,19 +140,19 @@ void breakpoints_remove_all(struct breakpoints *breakpoints)
         b->wanted = false;
 }
 
-bool breakpoints_has(const struct breakpoints *breakpoints, enum breakpoint_kind kind,
+bool breakpoints_has(const struct breakpoints *breakpoints, pid_t pid, enum breakpoint_kind kind,
                      rrs_addr address)
 {
     for (struct breakpoint *b = breakpoints->first; b; b = b->next)
-        if (b->wanted && b->kind == kind && b->address == address)
+        if (b->wanted && b->pid == pid && b->kind == kind && b->address == address)
             return true;
     return false;
 }
 
-bool breakpoints_lifted(const struct breakpoints *breakpoints, rrs_addr pc)
+bool breakpoints_lifted(const struct breakpoints *breakpoints, pid_t pid, rrs_addr pc)
 {
     for (struct breakpoint *b = breakpoints->first; b; b = b->next)
-        if (is_code(b) && b->address == pc && b->placed && !b->wanted)
+        if (is_code(b) && b->pid == pid && b->address == pc && b->placed && !b->wanted)
             return true;
     return false;
 }
@@ -237,7 +246,7 @@ static bool accept(void *context, struct rrs_timeline *timeline, pid_t tid)
     struct condition_context condition = {.server = server, .tid = tid};
     struct agent_machine machine = {read_memory, read_register, &condition};
     for (struct breakpoint *b = server->breakpoints.first; b; b = b->next)
-        if (is_code(b) && b->wanted && b->address == placed->address &&
+        if (is_code(b) && b->wanted && b->pid == server->pid && b->address == placed->address &&
             breakpoint_holds(b, &machine))
             return true;
     return false;
@@ -288,8 +297,16 @@ static void sweep(struct breakpoints *breakpoints)
     }
 }
 
-/* Software and hardware breakpoints at one address are one to the timeline: taking out comes first,
- * and whoever shares the address of one taken out is placed again. */
+static bool is_one_to_timeline(const struct breakpoint *a, const struct breakpoint *b)
+{
+    if (a->address != b->address)
+        return false;
+    return is_code(a) ? is_code(b) : a->kind == b->kind && a->bytes == b->bytes;
+}
+
+/* Software and hardware breakpoints at one address, and those of several processes, are one to the
+ * timeline: taking out comes first, and whoever shares the place of one taken out is placed again.
+ */
 struct rrs_error *breakpoints_place(server *server, bool none)
 {
     struct breakpoints *breakpoints = &server->breakpoints;
@@ -299,7 +316,7 @@ struct rrs_error *breakpoints_place(server *server, bool none)
             continue;
         take_out(server, b);
         for (struct breakpoint *other = breakpoints->first; other; other = other->next)
-            other->placed &= !is_code(b) || !is_code(other) || other->address != b->address;
+            other->placed &= !is_one_to_timeline(b, other);
     }
     for (struct breakpoint *b = breakpoints->first; b; b = b->next)
         if (b->wanted && !none && !b->placed)

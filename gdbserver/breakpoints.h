@@ -35,14 +35,17 @@ struct breakpoints {
 
 void breakpoints_deinit(struct breakpoints *breakpoints);
 
-/** Puts one in. `conditions`: ";X<hex length>,<bytecode>..." or empty; they replace those before.
- * Errors: USAGE for conditions that are none, NO_MEMORY. */
-RRS_MUST_CHECK struct rrs_error *breakpoints_insert(struct breakpoints *breakpoints,
+/** Puts one into process `pid`. `conditions`: ";X<hex length>,<bytecode>..." or empty; they replace
+ * those before. Errors: USAGE for conditions that are none, NO_MEMORY. */
+RRS_MUST_CHECK struct rrs_error *breakpoints_insert(struct breakpoints *breakpoints, pid_t pid,
                                                     enum breakpoint_kind kind, rrs_addr address,
                                                     uint64_t bytes, const uint8_t *conditions,
                                                     size_t conditions_size);
-void breakpoints_remove(struct breakpoints *breakpoints, enum breakpoint_kind kind,
+void breakpoints_remove(struct breakpoints *breakpoints, pid_t pid, enum breakpoint_kind kind,
                         rrs_addr address, uint64_t bytes);
+
+/** Takes those of a process out. */
+void breakpoints_remove_of(struct breakpoints *breakpoints, pid_t pid);
 
 /** Takes all of them out: a new gdb knows of none. */
 void breakpoints_remove_all(struct breakpoints *breakpoints);
@@ -51,10 +54,10 @@ void breakpoints_remove_all(struct breakpoints *breakpoints);
 RRS_MUST_CHECK struct rrs_error *breakpoints_place(struct rrs_gdbserver *server, bool none);
 
 /** Whether a breakpoint there was taken out for the movement to come: gdb steps over it. */
-bool breakpoints_lifted(const struct breakpoints *breakpoints, rrs_addr pc);
+bool breakpoints_lifted(const struct breakpoints *breakpoints, pid_t pid, rrs_addr pc);
 
 /** Whether one of that kind is at the address. */
-bool breakpoints_has(const struct breakpoints *breakpoints, enum breakpoint_kind kind,
+bool breakpoints_has(const struct breakpoints *breakpoints, pid_t pid, enum breakpoint_kind kind,
                      rrs_addr address);
 
 #endif

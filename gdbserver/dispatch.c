@@ -62,7 +62,7 @@ static const struct packet_row packets[] = {
     {"QPassSignals:", handle_pass_signals, "b", false},
     {"QProgramSignals:", handle_accept, "b", false},
     {"QCatchSyscalls:", handle_catch_syscalls, "x?;b", false},
-    {"QThreadEvents:", handle_accept, "x", false},
+    {"QThreadEvents:", handle_thread_events, "x", false},
     {"qSymbol:", handle_accept, "b", false},
     {"!", handle_accept, "", false},
     {"vMustReplyEmpty", handle_ignore, "b", false},

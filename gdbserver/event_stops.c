@@ -3,6 +3,7 @@
 #include "gdbserver/event_stops.h"
 
 #include "engine/events/body.h"
+#include "gdbserver/fork_stops.h"
 #include "gdbserver/recording.h"
 #include "gdbserver/signals.h"
 
@@ -79,6 +80,10 @@ static int call_number(server *server, const struct rrs_event *event)
 
 static bool wants_call(server *server, const struct rrs_event *event)
 {
+    if (fork_stops_is_vfork_end(server, event))
+        return server->direction == RRS_FORWARD;
+    if (!server->catches_syscalls)
+        return false;
     int number = call_number(server, event);
     return !server->catches_some_syscalls ||
            (number >= 0 && number < SYSCALLS_MAX && server->catches_syscall[number]);
@@ -90,11 +95,15 @@ static bool accept(void *context, struct rrs_timeline *timeline, uint64_t number
     server *server = context;
     const struct rrs_event *event;
     (void)timeline;
-    if (number == server->event_stop.event && server->direction == RRS_FORWARD)
+    const struct event_stop *at = &server->event_stop;
+    if (number == at->event && at->behind == (server->direction == RRS_BACKWARD))
         return false;
     struct rrs_error *error = recording_event(server, number, &event);
-    bool wanted = !error && event && thread_exists(server, event->task);
-    if (wanted && SIGNAL_KINDS >> event->event_kind & 1)
+    bool is_new = !error && event && event->event_kind == RRS_EVENT_TASK_NEW;
+    bool wanted = !error && event && (is_new || thread_exists(server, event->task));
+    if (is_new)
+        wanted = fork_stops_wants(server, event);
+    else if (wanted && SIGNAL_KINDS >> event->event_kind & 1)
         wanted = wants_signal(server, event);
     else if (wanted && CALL_KINDS >> event->event_kind & 1)
         wanted = wants_call(server, event);
@@ -105,8 +114,10 @@ static bool accept(void *context, struct rrs_timeline *timeline, uint64_t number
 struct rrs_error *event_stops_place(server *server)
 {
     uint64_t kinds = SIGNAL_KINDS;
-    if (server->catches_syscalls)
+    if (server->catches_syscalls || server->vfork_parent)
         kinds |= CALL_KINDS;
+    if (fork_stops_are_wanted(server))
+        kinds |= 1 << RRS_EVENT_TASK_NEW;
     if (server->client.exec_events)
         kinds |= 1 << RRS_EVENT_EXEC;
     if (!is_at_stop(server))
@@ -149,6 +160,12 @@ struct rrs_error *event_stops_arrive(server *server)
     struct rrs_stop *stop = &server->stop;
     if (stop->reason != RRS_STOP_EVENT)
         return NULL;
+    if (stop->event_kind == RRS_EVENT_TASK_NEW) {
+        *at = (struct event_stop){.event = stop->event, .behind = true};
+        RRS_TRY(fork_stops_arrive(server));
+        here(server, &at->position);
+        return NULL;
+    }
     bool forward = server->direction == RRS_FORWARD;
     bool returned = at->returns && at->event == stop->event;
     if (!returned && forward &&
@@ -186,11 +203,16 @@ struct rrs_error *event_stops_describe(server *server, struct buffer *fields, in
         return NULL;
     case RRS_EVENT_EXEC:
         return describe_program(server, fields);
+    case RRS_EVENT_TASK_NEW:
+        return fork_stops_describe(server, fields);
     default:
         break;
     }
     RRS_TRY(recording_event(server, server->stop.event, &event));
-    if (event)
+    if (event && fork_stops_is_vfork_end(server, event)) {
+        server->vfork_parent = 0;
+        buffer_add_text(fields, "vforkdone:;");
+    } else if (event)
         buffer_printf(fields, "syscall_%s:%x;", server->event_stop.returns ? "return" : "entry",
                       (unsigned)call_number(server, event));
     return NULL;

@@ -14,8 +14,8 @@
 struct rrs_gdbserver;
 
 struct rrs_gdbserver_options {
-    pid_t pid;   /* the process of the recording to show first; 0: the first one */
-    bool at_end; /* begin at its end */
+    pid_t pid;      /* the process of the recording to show first; 0: the first one */
+    bool at_end;    /* begin at its end */
     uint64_t event; /* or in front of this event; 0: at its start */
     bool waits_for_run; /* until gdb says `run`, there is no process to it */
     /* Every packet, if not NULL; `direction` is ">" for received, "<" and "%" for sent. */

@@ -21,13 +21,14 @@
     X(first_threads)                                                                       \
     X(more_threads) /* register_packets.c */                                               \
     X(read_registers)                                                                      \
-    X(write_registers) X(read_register) X(write_register) /* memory.c */                   \
+    X(write_registers)                                                                     \
+    X(read_register) X(write_register) /* memory.c */                                      \
         X(read_memory) X(write_memory) X(search_memory)                                    \
             X(checksum_memory)                    /* breakpoint_packets.c */               \
         X(insert_breakpoint) X(remove_breakpoint) /* processes.c */                        \
         X(detach) X(kill) X(kill_process) X(attach) X(run) X(is_attached) /* settings.c */ \
-        X(supported) X(accept) X(ignore) X(no_acks) X(pass_signals)                        \
-            X(catch_syscalls)           /* objects.c */                                    \
+        X(supported) X(accept) X(ignore) X(no_acks) X(pass_signals) X(catch_syscalls)      \
+            X(thread_events)            /* objects.c */                                    \
         X(read_object) X(write_siginfo) /* file_transfer.c */                              \
         X(file_root) X(file_open) X(file_read) X(file_close) X(file_status)                \
             X(file_link)  /* thread_storage.c */                                           \

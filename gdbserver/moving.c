@@ -4,16 +4,19 @@
 
 #include "engine/events/kinds.h"
 #include "gdbserver/event_stops.h"
+#include "gdbserver/fork_stops.h"
+#include "gdbserver/recording.h"
 #include "lmdb-store/clock.h"
 
 #include <inttypes.h>
 
 enum { SAY_AFTER_NS = 3000000000U };
 
+/* One Ctrl-C ends one movement, not also the way back from it: it is handed over once. */
 void breathe(server *server)
 {
     link_poll(&server->link);
-    if (server->moving && (server->link.interrupted || server->link.closed))
+    if (server->moving && (link_take_interrupt(&server->link) || server->link.closed))
         rrs_timeline_interrupt(server->timeline);
 }
 
@@ -61,6 +64,16 @@ static struct rrs_error *find_last_event(server *server, uint64_t alive, uint64_
     return NULL;
 }
 
+/* Behind the event that makes gdb's process, its first event; where there is no trace, `origin`. */
+static struct rrs_error *go_to_birth(server *server, const struct rrs_position *origin)
+{
+    uint64_t event;
+    RRS_TRY(recording_first_event(server, server->pid, &event));
+    if (!event || event >= origin->event)
+        return rrs_timeline_seek(server->timeline, origin, &server->stop);
+    return rrs_timeline_seek_event(server->timeline, event + 1, &server->stop);
+}
+
 /* Where gdb's process is gone there is nothing to show: back to the last place where it exists,
  * which is the end of the history as far as gdb is concerned. */
 static struct rrs_error *settle(server *server, const struct rrs_position *origin)
@@ -72,7 +85,7 @@ static struct rrs_error *settle(server *server, const struct rrs_position *origi
         return NULL;
     rrs_timeline_position(server->timeline, &here, &tid);
     if (rrs_position_compare(&here, origin) <= 0) /* not born yet */
-        RRS_TRY(rrs_timeline_seek(server->timeline, origin, &server->stop));
+        RRS_TRY(go_to_birth(server, origin));
     else {
         RRS_TRY(find_last_event(server, origin->event, here.event + 1, &last));
         RRS_TRY(rrs_timeline_seek_event(server->timeline, last, &server->stop));
@@ -123,7 +136,7 @@ static struct rrs_error *recognise_breakpoint(server *server)
     if (server->stop.reason != RRS_STOP_EVENT || server->stop.event_kind != RRS_EVENT_SIGNAL)
         return NULL;
     RRS_TRY(rrs_timeline_get_regs(server->timeline, server->stop.tid, &regs));
-    if (breakpoints_has(&server->breakpoints, BREAKPOINT_SOFTWARE, regs.rip))
+    if (breakpoints_has(&server->breakpoints, server->pid, BREAKPOINT_SOFTWARE, regs.rip))
         server->stop.reason = RRS_STOP_BREAKPOINT;
     return NULL;
 }
@@ -186,8 +199,9 @@ struct rrs_error *move_to_end(server *server)
     origin_of(server, &origin);
     rrs_timeline_end(server->timeline, &end);
     RRS_TRY(rrs_timeline_seek_event(server->timeline, end.event + 1, &server->stop));
+    bool interrupted = server->stop.reason == RRS_STOP_INTERRUPTED;
     RRS_TRY(settle(server, &origin));
-    server->stop.reason = RRS_STOP_END;
+    server->stop.reason = interrupted ? RRS_STOP_INTERRUPTED : RRS_STOP_END;
     return NULL;
 }
 
@@ -229,13 +243,15 @@ static struct rrs_error *do_movement(server *server, const struct movement *move
         server->stop = (struct rrs_stop){.reason = RRS_STOP_INTERRUPTED, .tid = server->tid};
         return NULL;
     }
+    if (fork_stops_ends_vfork(server, movement->direction))
+        return NULL;
     if (server->errand.kind != ERRAND_NONE)
         return errand_run(server);
     if (leaves_trial(server, movement))
         return NULL;
     origin_of(server, &origin);
     bool steps = movement->kind != MOVEMENT_CONTINUE && movement->direction == RRS_FORWARD;
-    bool steps_over = steps && breakpoints_lifted(&server->breakpoints, origin.pc);
+    bool steps_over = steps && breakpoints_lifted(&server->breakpoints, server->pid, origin.pc);
     server->trial.has_run |= server->trial.on;
     RRS_TRY(breakpoints_place(server, false));
     RRS_TRY(event_stops_place(server));

@@ -14,6 +14,7 @@ enum movement_kind { MOVEMENT_CONTINUE, MOVEMENT_STEP, MOVEMENT_RANGE };
 struct movement {
     enum movement_kind kind;
     enum rrs_direction direction;
+    pid_t pid;          /* whose tasks are meant; 0: of the current process */
     pid_t tid;          /* STEP and RANGE; 0: the current one */
     rrs_addr low, high; /* RANGE: [low, high) */
 };

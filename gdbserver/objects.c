@@ -63,7 +63,7 @@ static struct rrs_error *write_threads(server *server, const char *annex, struct
     RRS_TRY(rrs_timeline_tasks(server->timeline, &tasks, &n_tasks));
     buffer_add_text(object, "<threads>");
     for (size_t i = 0; i < n_tasks; i++) {
-        if (tasks[i].tgid != server->pid)
+        if (!attached_has(&server->attached, tasks[i].tgid))
             continue;
         buffer_add_text(object, "<thread id=\"");
         add_thread_id(server, object, tasks[i].tgid, tasks[i].tid);

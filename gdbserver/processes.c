@@ -17,11 +17,22 @@ struct rrs_error *handle_is_attached(server *server, const struct arguments *arg
     return NULL;
 }
 
+/* "D" and "D;PID". Behind a fork gdb detaches from the side that it does not follow. */
 struct rrs_error *handle_detach(server *server, const struct arguments *arguments)
 {
-    (void)arguments;
-    breakpoints_remove_all(&server->breakpoints);
-    trial_drop(server, "gdb detaches");
+    const struct argument *rest = &arguments->at[0];
+    const uint8_t *at = rest->data + 1, *end = rest->data + rest->size;
+    uint64_t pid = 0;
+    if (rest->size > 0 && (rest->data[0] != ';' || !take_hex(&at, end, &pid) || at != end)) {
+        reply_refuse(server);
+        return NULL;
+    }
+    pid_t left = pid ? (pid_t)pid : server->pid;
+    if (left == server->pid)
+        trial_drop(server, "gdb detaches");
+    if (left == server->vfork_parent)
+        server->vfork_parent = 0;
+    attached_leave(server, left);
     reply_ok(server);
     return NULL;
 }
@@ -36,7 +47,7 @@ struct rrs_error *handle_kill(server *server, const struct arguments *arguments)
 
 struct rrs_error *handle_kill_process(server *server, const struct arguments *arguments)
 {
-    (void)arguments;
+    attached_leave(server, (pid_t)arguments->at[0].number);
     reply_ok(server);
     return NULL;
 }
@@ -91,6 +102,7 @@ struct rrs_error *handle_run(server *server, const struct arguments *arguments)
         return NULL;
     }
     trial_drop(server, "run again");
+    attached_add(&server->attached, server->pid);
     server->options.waits_for_run = false;
     RRS_TRY(is_tick ? move_to_tick(server, number) : move_to_event(server, number));
     server->tid = thread_choose(server, server->tid);

@@ -93,13 +93,18 @@ static int parse(int argc, char **argv, struct program_options *options)
 {
     enum { STDIO = 256, SOCKET, TCP, END, EVENT, WAIT_FOR_RUN, ONCE };
     static const struct option rows[] = {
-        {"stdio", no_argument, NULL, STDIO},   {"socket", required_argument, NULL, SOCKET},
-        {"tcp", required_argument, NULL, TCP}, {"pid", required_argument, NULL, 'p'},
-        {"end", no_argument, NULL, END},       {"event", required_argument, NULL, EVENT},
+        {"stdio", no_argument, NULL, STDIO},
+        {"socket", required_argument, NULL, SOCKET},
+        {"tcp", required_argument, NULL, TCP},
+        {"pid", required_argument, NULL, 'p'},
+        {"end", no_argument, NULL, END},
+        {"event", required_argument, NULL, EVENT},
         {"wait-for-run", no_argument, NULL, WAIT_FOR_RUN},
         {"once", no_argument, NULL, ONCE},
-        {"verbose", no_argument, NULL, 'v'},   {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},   {0},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
     };
     char text[128];
     opterr = 0;

@@ -32,6 +32,7 @@ static bool take_action(const uint8_t **text, const uint8_t *end, struct movemen
         if (!take_thread(text, end, &thread))
             return false;
     }
+    movement->pid = thread.has_pid && thread.pid > 0 ? (pid_t)thread.pid : 0;
     movement->tid = thread.tid > 0 ? (pid_t)thread.tid : 0;
     return true;
 }
@@ -40,13 +41,15 @@ static bool take_action(const uint8_t **text, const uint8_t *end, struct movemen
 struct rrs_error *handle_resume(server *server, const struct arguments *arguments)
 {
     const uint8_t *text = arguments->at[0].data, *end = text + arguments->at[0].size;
-    struct movement chosen = {.kind = MOVEMENT_CONTINUE}, action;
+    struct movement chosen = {.kind = MOVEMENT_CONTINUE}, action = chosen;
     while (text < end) {
         if (!take_action(&text, end, &action))
             return rrs_error_create(RRS_ERROR_USAGE, "malformed vCont packet");
         if (chosen.kind == MOVEMENT_CONTINUE && action.kind != MOVEMENT_CONTINUE)
             chosen = action;
     }
+    if (chosen.pid || action.pid)
+        attached_select(server, chosen.pid ? chosen.pid : action.pid);
     if (chosen.tid && !thread_exists(server, chosen.tid))
         chosen.tid = 0;
     if (chosen.kind != MOVEMENT_CONTINUE && !chosen.tid)

@@ -54,6 +54,8 @@ static struct rrs_error *begin(server *server)
     else if (server->options.event)
         RRS_TRY(move_to_event(server, server->options.event));
     server->tid = thread_choose(server, server->tid);
+    server->attached.count = 0; /* others were only looked for */
+    attached_add(&server->attached, server->pid);
     return NULL;
 }
 
@@ -113,6 +115,9 @@ static void forget_client(server *server)
     server->client = (struct client){0};
     server->errand.kind = ERRAND_NONE;
     server->resume_tid = 0;
+    server->attached.count = 0;
+    server->vfork_parent = 0;
+    server->thread_events = false;
     server->leaving = false;
     server->catches_syscalls = false;
     memset(server->passes_signal, 0, sizeof server->passes_signal);

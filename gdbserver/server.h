@@ -4,14 +4,16 @@
  * one gdb at a time; what belongs to the recording outlives a connection, what belongs to the
  * conversation does not.
  *
- * gdb sees one process of the recording at a time, the one in `pid`; `attach PID` and `rrsoft
- * switch` choose another. Breakpoints hold in that process only.
+ * gdb sees one process of the recording at a time, the one in `pid`; `attach PID`, `rrsoft switch`
+ * and following a fork choose another. Only that process is stopped for; others that gdb is
+ * attached to can be looked at.
  */
 #ifndef RRS_GDBSERVER_SERVER_H
 #define RRS_GDBSERVER_SERVER_H
 
 #include "engine/replay/timeline.h"
 #include "gdbserver/arguments.h"
+#include "gdbserver/attached.h"
 #include "gdbserver/breakpoints.h"
 #include "gdbserver/buffer.h"
 #include "gdbserver/errand.h"
@@ -27,7 +29,7 @@ enum { OPEN_FILES_MAX = 32, SIGNALS_MAX = 192, SYSCALLS_MAX = 1024 };
 /* What this gdb has said about itself (qSupported). */
 struct client {
     bool multiprocess;
-    bool exec_events;
+    bool fork_events, vfork_events, exec_events;
     bool error_messages; /* E.TEXT is understood */
 };
 
@@ -42,6 +44,7 @@ struct trial {
 struct event_stop {
     uint64_t event; /* 0: none */
     struct rrs_position position;
+    bool behind;         /* gdb was stopped behind it, where it is not met again going on */
     bool returns;        /* of a system call: its return is reported, not its entry */
     bool return_is_next; /* its entry was reported, its return is still to be */
 };
@@ -52,7 +55,8 @@ struct rrs_gdbserver {
     struct link link;
     struct buffer reply;
     struct client client;
-    pid_t pid;        /* the process that gdb sees; 0: none is left */
+    pid_t pid; /* the process that gdb sees; 0: none is left */
+    struct attached attached;
     pid_t tid;        /* what g, m and so on are about: gdb's Hg */
     pid_t resume_tid; /* gdb's Hc; 0: any */
     struct rrs_stop stop;
@@ -64,16 +68,19 @@ struct rrs_gdbserver {
     struct buffer messages;           /* to be said when gdb can be told */
     int files[OPEN_FILES_MAX];        /* -1: free */
     bool passes_signal[SIGNALS_MAX];  /* by gdb's number: do not stop for it */
+    bool thread_events;               /* stop for new threads */
     bool catches_syscalls, catches_some_syscalls;
     bool catches_syscall[SYSCALLS_MAX];
     struct rrs_event_log *log; /* of the trace, made when first needed */
     struct rrs_event_cursor *cursor;
     struct event_stop event_stop;
-    bool moving;      /* a movement is under way, in answer to a resume packet */
-    bool call_begins; /* the last object read was all of the signal information: gdb calls a
-                         function */
-    bool talking;     /* a monitor command is being answered */
-    bool leaving;     /* the conversation is over */
+    pid_t vfork_parent; /* gdb knows that it waits for its child; 0: none */
+    bool vfork_is_over; /* the next stop reply tells */
+    bool moving;        /* a movement is under way, in answer to a resume packet */
+    bool call_begins;   /* the last object read was all of the signal information: gdb calls a
+                           function */
+    bool talking;       /* a monitor command is being answered */
+    bool leaving;       /* the conversation is over */
     struct rrs_position stuck_at; /* see soften_end() in moving.c */
     bool stopped_softly;
     bool finished; /* the server is to end, not to wait for another gdb */

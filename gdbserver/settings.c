@@ -11,11 +11,13 @@ static const char supported[] =
     "ReverseContinue+;ConditionalBreakpoints+;QPassSignals+;QCatchSyscalls+;"
     "qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;"
     "qXfer:siginfo:write+;qXfer:threads:read+;qXfer:libraries-svr4:read+;qXfer:osdata:read+;"
-    "error-message+;exec-events+";
+    "error-message+;fork-events+;vfork-events+;exec-events+;QThreadEvents+";
 
 /* X(member, "what gdb says of itself") */
 #define CLIENT_FEATURES(X)           \
     X(multiprocess, "multiprocess+") \
+    X(fork_events, "fork-events+")   \
+    X(vfork_events, "vfork-events+") \
     X(exec_events, "exec-events+")   \
     X(error_messages, "error-message+")
 
@@ -104,5 +106,13 @@ struct rrs_error *handle_catch_syscalls(server *server, const struct arguments *
         reply_ok(server);
     else
         reply_refuse(server);
+    return NULL;
+}
+
+/* "1": threads that begin are stops. Their ends are not: gdb sees them in the list of threads. */
+struct rrs_error *handle_thread_events(server *server, const struct arguments *arguments)
+{
+    server->thread_events = arguments->at[0].number != 0;
+    reply_ok(server);
     return NULL;
 }

@@ -19,6 +19,12 @@ static const char *watch_name(enum rrs_watch_kind kind)
 static struct rrs_error *describe(server *server, struct buffer *fields, int *signal)
 {
     const struct rrs_stop *stop = &server->stop;
+    if (server->vfork_is_over) {
+        server->vfork_parent = 0;
+        server->vfork_is_over = false;
+        buffer_add_text(fields, "vforkdone:;");
+        return NULL;
+    }
     switch (stop->reason) {
     case RRS_STOP_WATCHPOINT:
         buffer_printf(fields, "%s:%" PRIx64 ";", watch_name(stop->watch_kind), stop->watch_address);
@@ -48,8 +54,8 @@ static struct rrs_error *describe(server *server, struct buffer *fields, int *si
 
 static void describe_breakpoint(server *server, struct buffer *fields, rrs_addr pc)
 {
-    bool hardware = breakpoints_has(&server->breakpoints, BREAKPOINT_HARDWARE, pc) &&
-                    !breakpoints_has(&server->breakpoints, BREAKPOINT_SOFTWARE, pc);
+    bool hardware = breakpoints_has(&server->breakpoints, server->pid, BREAKPOINT_HARDWARE, pc) &&
+                    !breakpoints_has(&server->breakpoints, server->pid, BREAKPOINT_SOFTWARE, pc);
     buffer_add_text(fields, hardware ? "hwbreak:;" : "swbreak:;");
 }
 
@@ -100,6 +106,7 @@ struct rrs_error *handle_why(server *server, const struct arguments *arguments)
         buffer_add_text(&server->reply, "W00");
         return NULL;
     }
+    attached_add(&server->attached, server->pid);
     server->stop.tid = thread_choose(server, server->tid);
     return reply_stop(server);
 }

@@ -45,6 +45,7 @@ struct rrs_error *process_choose(server *server, pid_t pid)
             found = tasks[i].tgid;
     if (!found)
         return rrs_error_create(RRS_ERROR_NOT_FOUND, "process %d does not exist here", pid);
+    attached_add(&server->attached, found);
     server->pid = found;
     server->tid = thread_choose(server, 0);
     server->resume_tid = 0;
@@ -86,10 +87,11 @@ void reply_thread_id(server *server, pid_t tid)
     add_thread_id(server, &server->reply, server->pid, tid);
 }
 
-/* The task that a packet names; what stands for any is the current one. */
+/* The task that a packet names, whose process becomes the current one; what stands for any is the
+ * current task. 0: there is none. */
 static pid_t named_thread(server *server, const struct thread_id *thread)
 {
-    if (thread->has_pid && thread->pid > 0 && thread->pid != server->pid)
+    if (thread->has_pid && thread->pid > 0 && !attached_select(server, (pid_t)thread->pid))
         return 0;
     return thread->tid > 0 ? (pid_t)thread->tid : thread_choose(server, server->tid);
 }
@@ -109,15 +111,26 @@ struct rrs_error *handle_select_thread(server *server, const struct arguments *a
 struct rrs_error *handle_select_resumed(server *server, const struct arguments *arguments)
 {
     int64_t tid = arguments->at[0].thread.tid;
+    int64_t pid = arguments->at[0].thread.has_pid ? arguments->at[0].thread.pid : 0;
+    if (pid > 0 && !attached_select(server, (pid_t)pid)) {
+        reply_refuse(server);
+        return NULL;
+    }
     server->resume_tid = tid > 0 ? (pid_t)tid : 0;
     reply_ok(server);
     return NULL;
 }
 
+/* A question only: the current process stays. */
 struct rrs_error *handle_is_alive(server *server, const struct arguments *arguments)
 {
+    pid_t pid = server->pid, own = server->tid, resumed = server->resume_tid;
     pid_t tid = named_thread(server, &arguments->at[0].thread);
-    if (tid && thread_exists(server, tid))
+    bool exists = tid && thread_exists(server, tid);
+    server->pid = pid;
+    server->tid = own;
+    server->resume_tid = resumed;
+    if (exists)
         reply_ok(server);
     else
         reply_refuse(server);
@@ -142,10 +155,10 @@ struct rrs_error *handle_first_threads(server *server, const struct arguments *a
     RRS_TRY(rrs_timeline_tasks(server->timeline, &tasks, &n_tasks));
     char lead = 'm';
     for (size_t i = 0; i < n_tasks; i++) {
-        if (tasks[i].tgid != server->pid)
+        if (!attached_has(&server->attached, tasks[i].tgid))
             continue;
         buffer_add_byte(&server->reply, (uint8_t)lead);
-        reply_thread_id(server, tasks[i].tid);
+        add_thread_id(server, &server->reply, tasks[i].tgid, tasks[i].tid);
         lead = ',';
     }
     if (lead == 'm')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs one case in gdb, over a server of its own: run_case.py CASE stdio|socket|tcp SERVER RECORDING.
 
-With RRSOFT in the environment, RECORDING is a program that is recorded first. The case is a Python program that gdb itself runs (cases/CASE.py). Whatever happens, nothing that was started here is left.
+With RRSOFT in the environment, RECORDING is a program that is recorded first, with ARGUMENTS. The case is a Python program that gdb itself runs (cases/CASE.py). Whatever happens, nothing that was started here is left.
 """
 import os
 import pathlib
@@ -20,8 +20,9 @@ TIMEOUT_S = 240
 def record(program, folder):
     """Records the program, whatever it exits with, and gives the trace."""
     trace = f"{folder}/trace"
-    words = [os.environ["RRSOFT"], "record", "--quiet", "--output", trace, "--", program]
-    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
+    arguments = os.environ.get("ARGUMENTS", "").split()
+    words = [os.environ["RRSOFT"], "record", "--quiet", "--output", trace, "--", program, *arguments]
+    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
     return trace
 
 
