@@ -591,7 +591,8 @@ void rrs_session_collect(struct rrs_session *session)
     session->counters.traces = session->translator.traces;
     session->counters.cache_bytes = 0;
     for (const struct rrs_module *module = session->modules; module; module = module->next)
-        session->counters.cache_bytes += module->cache.used;
+        session->counters.cache_bytes +=
+            module->cache.used + module->cache.cold_used - module->cache.cold_start;
 }
 
 /* What the tracer ignores, its child ignores. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's place in each address space: a range of 7 MiB below 2 GiB that shadow code reaches
+ * The runtime's place in each address space: a range of 23 MiB below 2 GiB that shadow code reaches
  * by absolute 32-bit addresses. Offsets are from the range's start (the runtime base).
  *
  *   0x000000  session page       the tick cells; one page of the session, mapped everywhere   rw
@@ -8,11 +8,11 @@
  *   0x002000  code page          the one system call instruction that the filter lets pass;
  *                                the search of the complete table                             rx
  *   0x010000  call classes       one byte per 16-bit call number: 1 = passes untraced         r
- *   0x0f0000  jumps              direct-mapped, app PC -> entry, read inline                  rw
- *   0x170000  returns            the same for returns                                         rw
- *   0x1f0000  calls              the same for indirect calls                                  rw
- *   0x270000  complete table     open addressing, searched where those do not help            r
- *   0x670000  end
+ *   0x100000  jumps              direct-mapped, app PC -> entry, read inline                  rw
+ *   0x300000  returns            the same for returns                                         rw
+ *   0x500000  calls              the same for indirect calls                                  rw
+ *   0x700000  complete table     open addressing, searched where those do not help            r
+ *   0x1700000 end
  *
  * The lookup tables belong to the address space; all else is the session's.
  */
@@ -28,14 +28,14 @@ enum {
     RRS_RUNTIME_CODE = 0x002000,
     RRS_RUNTIME_CLASSES = 0x010000,
     RRS_RUNTIME_ODD = 0x01ff00, /* the classes' last 256 bytes, byte n = n & 1: no call is there */
-    RRS_RUNTIME_JUMPS = 0x0f0000,
-    RRS_RUNTIME_RETURNS = 0x170000,
-    RRS_RUNTIME_CALLS = 0x1f0000,
-    RRS_RUNTIME_L2 = 0x270000,
-    RRS_RUNTIME_BYTES = 0x670000,
+    RRS_RUNTIME_JUMPS = 0x100000,
+    RRS_RUNTIME_RETURNS = 0x300000,
+    RRS_RUNTIME_CALLS = 0x500000,
+    RRS_RUNTIME_L2 = 0x700000,
+    RRS_RUNTIME_BYTES = 0x1700000,
 
-    RRS_ENTRY_SLOTS = 1 << 16, /* of 8 bytes: 512 KiB, of which only the lines in use cost cache */
-    RRS_L2_BITS = 18,
+    RRS_ENTRY_SLOTS = 1 << 18, /* of 8 bytes: 2 MiB, of which only the lines in use cost cache */
+    RRS_L2_BITS = 20,
     RRS_L2_RETURN_BIT = 63, /* set in the key of a return's entry */
     RRS_L2_CALL_BIT = 62,   /* and of a call's */
 
@@ -46,6 +46,9 @@ enum {
     RRS_CODE_MISMATCH_JUMP_ENTRY = 40, /* the same of the two below */
     RRS_CODE_MISMATCH_RETURN_ENTRY = 48,
     RRS_CODE_MISS_CALL_ENTRY = 56,
+    RRS_CODE_MISS_JUMP_ENTRY = 64,
+    RRS_CODE_MISS_RETURN_ENTRY = 72,
+    RRS_CODE_SLOT_MASK = 80, /* 4 bytes: the bits of an app PC that choose a slot */
     RRS_CODE_MISS_EXIT = 128, /* its system call tells the tracer that a search found nothing, */
     RRS_CODE_MISS_STOP = 159, /*   and ends here */
     RRS_CODE_MISS_JUMP = 256, /* the searches: rcx = app PC; rcx and r11 stand in their cells */
@@ -60,7 +63,7 @@ enum {
  * system call filter knows all of them, so the list is fixed.
  */
 enum { RRS_RUNTIME_BASES = 4 };
-static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7f800000, 0x70000000, 0x60000000,
+static const uint32_t rrs_runtime_bases[RRS_RUNTIME_BASES] = {0x7e000000, 0x70000000, 0x60000000,
                                                               0x20000000};
 
 /* The session page. */

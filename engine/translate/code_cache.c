@@ -12,7 +12,7 @@ enum {
     PAGE_SLOTS = 1 << 14,
     PAGE_SHIFT = 12,
     JMP_BYTES = 5,
-    EXIT_STUB_BYTES = 32,
+    DROP_BYTES = 192, /* that dropping a block may take: an exit stub and two entries */
 };
 
 const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1] = {
@@ -34,20 +34,31 @@ static void *grow(void *array, uint32_t *room, uint32_t needed, size_t element_b
     return grown;
 }
 
-struct rrs_emitter rrs_code_cache_emitter(const struct rrs_code_cache *cache)
+static struct rrs_emitter emitter_at(const struct rrs_code_cache *cache, uint32_t offset)
 {
     return (struct rrs_emitter){
-        .out = cache->memory + cache->used,
-        .here = cache->shadow_base + cache->used,
+        .out = cache->memory + offset,
+        .here = cache->shadow_base + offset,
         .runtime = cache->runtime,
         .based = cache->based,
         .base = cache->base,
     };
 }
 
+struct rrs_emitter rrs_code_cache_emitter(const struct rrs_code_cache *cache)
+{
+    return emitter_at(cache, cache->used);
+}
+
+struct rrs_emitter rrs_code_cache_cold_emitter(const struct rrs_code_cache *cache)
+{
+    return emitter_at(cache, cache->cold_used);
+}
+
 static void reset(struct rrs_code_cache *cache)
 {
     cache->used = 0;
+    cache->cold_start = cache->cold_used = cache->size / 8 * 5;
     cache->block_count = cache->map_bytes = cache->entry_count = 0;
     cache->exit_count = RRS_FIXED_EXITS;
     memset(cache->entries, 0, cache->entry_room * sizeof cache->entries[0]);
@@ -96,9 +107,11 @@ void rrs_code_cache_flush(struct rrs_code_cache *cache)
     cache->flushes++;
 }
 
+/* Neighbours among app addresses are neighbours here: they are asked for together. */
 static uint32_t hash(uint32_t app, uint32_t room)
 {
-    return (app * 0x9e3779b1u >> 7) & (room - 1);
+    uint32_t group = app >> 6, within = app >> 2 & 15;
+    return ((group * 0x9e3779b1u >> 12) << 4 | within) & (room - 1);
 }
 
 static struct rrs_entry *find(const struct rrs_code_cache *cache, uint32_t app)
@@ -224,6 +237,32 @@ void rrs_code_cache_index_page(struct rrs_code_cache *cache, uint32_t block_inde
     *slot = block_index + 1;
 }
 
+static void jump_from(struct rrs_code_cache *cache, uint32_t shadow, int64_t target)
+{
+    uint8_t *jump = cache->memory + shadow;
+    *jump = 0xe9;
+    rrs_patch_rel32(jump + 1, cache->shadow_base + shadow + 1, target);
+}
+
+/* Entries that relied on what the block does with the flags lead to others, which keep them. */
+static void keep_flags(struct rrs_code_cache *cache, struct rrs_emitter *e, struct rrs_entry *entry,
+                       const struct rrs_block *block)
+{
+    for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_RETURN; kind++) {
+        uint32_t *place = &entry->table_entry[kind - 1];
+        if (!*place || !entry->spoils_flags[kind - 1])
+            continue;
+        jump_from(cache, *place, e->here);
+        *place = (uint32_t)(e->here - cache->shadow_base);
+        entry->spoils_flags[kind - 1] = false;
+        if (kind == RRS_ENTRY_RETURN)
+            rrs_lower_return_entry(e, block->app, false, 0);
+        else
+            rrs_lower_jump_entry(e, block->app, false, 0);
+        rrs_emit_jmp(e, cache->shadow_base + block->shadow);
+    }
+}
+
 /* Turns the first shadow bytes of a block into a jump to a new exit for its app address. */
 static void drop_block(struct rrs_code_cache *cache, uint32_t index)
 {
@@ -237,14 +276,13 @@ static void drop_block(struct rrs_code_cache *cache, uint32_t index)
                                                                    .next = entry->waiting,
                                                                    .patch = block->shadow + 1});
     entry->waiting = id;
-    struct rrs_emitter e = rrs_code_cache_emitter(cache);
+    struct rrs_emitter e = rrs_code_cache_cold_emitter(cache);
     uint8_t *start = e.out;
     int64_t stub = e.here;
     rrs_lower_exit(&e, id, cache->shadow_base + cache->prologue.exit_common);
-    cache->used += (uint32_t)(e.out - start);
-    uint8_t *jump = cache->memory + block->shadow;
-    *jump = 0xe9;
-    rrs_patch_rel32(jump + 1, cache->shadow_base + block->shadow + 1, stub);
+    keep_flags(cache, &e, entry, block);
+    cache->cold_used += (uint32_t)(e.out - start);
+    jump_from(cache, block->shadow, stub);
 }
 
 /* A block that found nothing to fetch has no bytes, but says so about its first one. */
@@ -267,7 +305,7 @@ uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t
         for (uint32_t i = cache->pages[page & (PAGE_SLOTS - 1)]; i;
              i = cache->blocks[i - 1].next_on_page)
             if (overlaps(&cache->blocks[i - 1], from, to)) {
-                if (cache->used + EXIT_STUB_BYTES > cache->size)
+                if (cache->cold_used + DROP_BYTES > cache->size)
                     return dropped; /* too full to note it: the caller flushes such a cache */
                 drop_block(cache, i - 1);
                 dropped++;
@@ -277,10 +315,8 @@ uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t
 
 void rrs_code_cache_arm_stop(struct rrs_code_cache *cache, uint32_t at, uint8_t saved[5])
 {
-    uint8_t *jump = cache->memory + at;
-    memcpy(saved, jump, JMP_BYTES);
-    *jump = 0xe9;
-    rrs_patch_rel32(jump + 1, cache->shadow_base + at + 1, cache->shadow_base + cache->stop_stub);
+    memcpy(saved, cache->memory + at, JMP_BYTES);
+    jump_from(cache, at, cache->shadow_base + cache->stop_stub);
 }
 
 void rrs_code_cache_disarm_stop(struct rrs_code_cache *cache, uint32_t at, const uint8_t saved[5])
@@ -291,13 +327,7 @@ void rrs_code_cache_disarm_stop(struct rrs_code_cache *cache, uint32_t at, const
 bool rrs_code_cache_load_scratch(struct rrs_code_cache *cache, const struct rrs_insn *insn,
                                  int64_t app)
 {
-    struct rrs_emitter e = {
-        .out = cache->memory + cache->scratch,
-        .here = cache->shadow_base + cache->scratch,
-        .runtime = cache->runtime,
-        .based = cache->based,
-        .base = cache->base,
-    };
+    struct rrs_emitter e = emitter_at(cache, cache->scratch);
     rrs_map_begin(&cache->scratch_map, e.out);
     if (!rrs_lower_plain(&e, insn, app + insn->length, &cache->scratch_map))
         return false;

@@ -7,7 +7,8 @@
  * module, and so is the place of the cache itself (`shadow_base`). Shadow code therefore holds no
  * absolute app address, and one cache serves every address space that maps the module, wherever.
  *
- * Shadow code is only appended. Dropping a block turns its first bytes into a jump to an exit, so
+ * What is seldom executed (exits) stands apart from the rest, so that the CPU's caches hold more of
+ * what is often. Shadow code is only appended, to the one or the other part. Dropping a block turns its first bytes into a jump to an exit, so
  * links into it need not be known; flushing forgets everything.
  */
 #ifndef RRS_ENGINE_TRANSLATE_CODE_CACHE_H
@@ -82,7 +83,9 @@ struct rrs_code_cache {
     struct rrs_prologue prologue;
     uint8_t *memory;          /* the tracer's own mapping; borrowed */
     uint32_t size;            /* bytes */
-    uint32_t used;            /* bytes */
+    uint32_t used;            /* end of the shadow code proper */
+    uint32_t cold_start;      /* where the part for exits begins, */
+    uint32_t cold_used;       /*   and its end */
     int64_t shadow_base;      /* module-relative address of memory[0] */
     uint32_t runtime;         /* runtime base that the code was made for */
     bool based;               /* all that use it have the module at address `base` */
@@ -110,6 +113,7 @@ struct rrs_entry {
     uint32_t block;                         /* index + 1; 0: not translated */
     uint32_t waiting;                       /* index of an exit; 0: none */
     uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns, calls */
+    bool spoils_flags[RRS_ENTRY_TABLES];    /* an entry does, as the block may have them so */
 };
 
 /** Makes an empty cache in `memory` (borrowed), with its prologue. */
@@ -158,5 +162,6 @@ void rrs_code_cache_add_map(struct rrs_code_cache *cache, struct rrs_block *bloc
                             const struct rrs_map_writer *map);
 void rrs_code_cache_index_page(struct rrs_code_cache *cache, uint32_t block_index);
 struct rrs_emitter rrs_code_cache_emitter(const struct rrs_code_cache *cache);
+struct rrs_emitter rrs_code_cache_cold_emitter(const struct rrs_code_cache *cache);
 
 #endif

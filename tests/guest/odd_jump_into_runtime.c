@@ -28,7 +28,7 @@ static void jump_to(uintptr_t address)
 int main(void)
 {
     /* Where rrsoft may have its runtime, and places around. */
-    static const uintptr_t places[] = {0x7f800000, 0x7f802000, 0x7f802010, 0x7f8f0000, 0x7fff0000,
+    static const uintptr_t places[] = {0x7e000000, 0x7e002000, 0x7e002010, 0x7e100000, 0x7fff0000,
                                        0x70002000, 0x60002000, 0x20002010, 0x123456789};
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     CHECK(!sigaction(SIGSEGV, &action, NULL));

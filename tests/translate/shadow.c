@@ -136,7 +136,7 @@ void shadow_hide(const struct shadow *s, bool hide)
 {
     const uint64_t high = 1ull << 40; /* no random address comes by there */
     if (s->cache_address < high)
-        mprotect((void *)(uintptr_t)s->cache_address, (s->cache.used + 4096) & ~4095u,
+        mprotect((void *)(uintptr_t)s->cache_address, SHADOW_CACHE_BYTES,
                  hide ? PROT_NONE : PROT_READ | PROT_EXEC);
 }
 

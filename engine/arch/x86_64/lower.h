@@ -19,7 +19,9 @@
 struct rrs_prologue {
     uint32_t exit_common; /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_stop;   /* behind its system call: the PC of a task that left */
-    uint32_t miss_call;   /* where an entry goes that a call for another app PC came to */
+    uint32_t miss_call;   /* where entries go that a call for another app PC came to, */
+    uint32_t miss_jump;   /*   a jump, */
+    uint32_t miss_return; /*   a return */
     uint32_t bytes;
 };
 
@@ -57,10 +59,11 @@ uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
 uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 
 /**
- * Whether `code` (8 bytes of shadow code, of a thunk or of a block whose map state is RETURNING) is
- * reached right behind the write of an address of shadow code to the stack.
+ * Whether an access to the stack that ended in front of `code` is one that shadow code makes for
+ * itself: it keeps addresses of its own there for the moment, in calls and returns. `in_block`:
+ * `code` stands in a block whose map state is RETURNING; else in no block.
  */
-bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk);
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_block);
 
 /**
  * A call, whose displacement is to lead to a thunk. It pushes its own end as return address:
@@ -110,10 +113,14 @@ bool rrs_operand_is_near(const struct rrs_emitter *e, const struct rrs_insn *ins
 void rrs_lower_ticking_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
                             uint32_t site, struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
-/** Where jumps, returns and calls by table come in, in front of the block at `app`. */
-void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app);
-void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call);
-void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app);
+/**
+ * Where jumps, returns and calls by table come in, in front of the block at `app`; from another app
+ * PC on to `miss`, which the prologue has. They keep the flags unless these are dead at `app`, as
+ * they are at each call's target.
+ */
+void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss);
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss);
+void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss);
 
 /**
  * A system call: untraced if its class says so, else by a traced instruction, with `exit_id` in its
@@ -148,8 +155,8 @@ void rrs_patch_rel32(uint8_t *displacement, int64_t at, int64_t target);
 /** The runtime's code page, 4096 bytes, for a runtime at `runtime`. */
 void rrs_lower_runtime_page(uint8_t *page, uint32_t runtime);
 
-/** Slot of `app_pc` in the tables of jumps and of returns: the low bits of `app_pc >> shift`. */
-uint32_t rrs_lookup_shift(void);
+/** Slot of `app_pc` in the tables of jumps, returns and calls: its bits in the mask, together. */
+uint32_t rrs_lookup_slot_mask(void);
 uint32_t rrs_lookup_slot(uint64_t app_pc);
 
 /** Slot in the complete table where the search for `key` begins: an app PC, maybe with its bit. */

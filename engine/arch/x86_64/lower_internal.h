@@ -44,6 +44,9 @@ bool rrs_emit_moved(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t 
 void rrs_emit_with_operand_at(struct rrs_emitter *e, const struct rrs_insn *insn,
                               enum rrs_register reg);
 
+/** reg, rax or rcx, = the slot of the app PC in its lower half; changes the flags. */
+void rrs_emit_slot(struct rrs_emitter *e, enum rrs_register reg);
+
 /** The end of every exit: stores what its system call overwrites, and makes it. */
 void rrs_emit_exit_call(struct rrs_emitter *e);
 

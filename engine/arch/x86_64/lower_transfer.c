@@ -15,7 +15,8 @@
  *            r11 = returns[hash of A]     the table holds R, or leads to the search for it
  *            mov [rsp], r11; ret          the prediction holds wherever the table agrees with it
  *
- *   R:       rcx == A? else search        the table is indexed by few bits
+ *   R:       rcx == A? else search        the table is indexed by few bits; one cmp does where the
+ *                                         code at A overwrites the flags before it reads them
  *            mov [rsp - 8], A             as the program's own return leaves it
  *            rcx, r11 = their cells
  *
@@ -48,31 +49,50 @@ uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn)
 
 /* --- the tables --- */
 
-/* Without rorx, nothing shifts to the right and keeps the flags. */
-static bool has_rorx(void)
+/*
+ * pext takes the bits of a slot out of an address and keeps the flags. AMD's CPUs before Zen 3 take
+ * 18 cycles and more for it (uops.info): they, and those without, do with the lowest 16 bits.
+ */
+static bool has_fast_pext(void)
 {
-    return __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("bmi2") && !__builtin_cpu_is("amdfam15h") &&
+           !__builtin_cpu_is("amdfam17h");
 }
 
-enum { SLOT_SHIFT = 2 }; /* return addresses are further apart; a cache line covers more code */
+/* Return addresses are further apart than 4 bytes; so a line of the CPU's cache covers more code. */
+enum { SLOT_SHIFT = 2, SLOT_MASK = (RRS_ENTRY_SLOTS - 1) << SLOT_SHIFT, SMALL_SLOT_MASK = 0xffff };
 
-uint32_t rrs_lookup_shift(void)
+static uint32_t slot_shift(void)
 {
-    return has_rorx() ? SLOT_SHIFT : 0;
+    return has_fast_pext() ? SLOT_SHIFT : 0;
+}
+
+uint32_t rrs_lookup_slot_mask(void)
+{
+    return has_fast_pext() ? SLOT_MASK : SMALL_SLOT_MASK;
 }
 
 uint32_t rrs_lookup_slot(uint64_t app_pc)
 {
-    return app_pc >> rrs_lookup_shift() & (RRS_ENTRY_SLOTS - 1);
+    return ((uint32_t)app_pc & rrs_lookup_slot_mask()) >> slot_shift();
+}
+
+void rrs_emit_slot(struct rrs_emitter *e, enum rrs_register reg)
+{
+    if (reg == RAX)
+        EMIT(e, 0x25); /* and eax, mask */
+    else
+        EMIT(e, 0x81, 0xe0 | (reg & 7));
+    rrs_emit_u32(e, rrs_lookup_slot_mask());
+    EMIT(e, 0xc1, 0xe8 | (reg & 7), (uint8_t)slot_shift()); /* shr eax, shift */
 }
 
 /* r11 = where a table leads for app PC rcx. What is free leads to `miss`. */
 static void emit_table_load(struct rrs_emitter *e, uint32_t table, uint32_t miss)
 {
-    _Static_assert(RRS_ENTRY_SLOTS == 1 << 16, "indexed by a 16-bit register");
-    if (has_rorx()) {
-        EMIT(e, 0xc4, 0x63, 0x7b, 0xf0, 0xd9, SLOT_SHIFT); /* rorx r11d, ecx, shift */
-        EMIT(e, 0x45, 0x0f, 0xb7, 0xdb);                   /* movzx r11d, r11w */
+    if (has_fast_pext()) {
+        EMIT(e, 0xc4, 0x62, 0x72, 0xf5, 0x1c, 0x25); /* pext r11d, ecx, [mask] */
+        rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_SLOT_MASK);
     } else {
         EMIT(e, 0x44, 0x0f, 0xb7, 0xd9); /* movzx r11d, cx */
     }
@@ -98,8 +118,16 @@ static void emit_flags_of_calls(struct rrs_emitter *e)
     EMIT(e, 0x39, 0xc0);
 }
 
-/* Goes on if rcx, the app PC that was looked up, is `app`; r11 = ~app then. */
-static void emit_entry_check(struct rrs_emitter *e, int64_t app, uint32_t mismatch)
+/* Goes on if rcx, the app PC that was looked up, is `app`; r11 = `app` then. */
+static void emit_entry_check(struct rrs_emitter *e, int64_t app, int64_t miss)
+{
+    rrs_emit_code_address(e, R11, app);
+    EMIT(e, 0x4c, 0x39, 0xd9, 0x0f, 0x85); /* cmp rcx, r11; jne miss */
+    rrs_emit_rel32(e, miss, 0);
+}
+
+/* The same without a change of the flags; r11 = ~app. */
+static void emit_entry_check_live(struct rrs_emitter *e, int64_t app, uint32_t mismatch)
 {
     enum { JMP_MEMORY_BYTES = 7 };
     rrs_emit_code_address(e, R11, app);
@@ -116,26 +144,33 @@ static void emit_registers_back(struct rrs_emitter *e)
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
 }
 
-void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app)
+void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss)
 {
-    emit_entry_check(e, app, RRS_CODE_MISMATCH_JUMP_ENTRY);
+    if (flags_dead)
+        emit_entry_check(e, app, miss);
+    else
+        emit_entry_check_live(e, app, RRS_CODE_MISMATCH_JUMP_ENTRY);
     emit_registers_back(e);
 }
 
-void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call)
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss)
 {
     rrs_emit_code_address(e, RAX, app);
-    EMIT(e, 0x4c, 0x39, 0xd0, 0x0f, 0x85); /* cmp rax, r10; jne miss_call */
-    rrs_emit_rel32(e, miss_call, 0);
+    EMIT(e, 0x4c, 0x39, 0xd0, 0x0f, 0x85); /* cmp rax, r10; jne miss */
+    rrs_emit_rel32(e, miss, 0);
     rrs_emit_load_cell(e, RAX, CELL(call_rax));
     rrs_emit_load_cell(e, R10, CELL(call_r10));
     emit_flags_of_calls(e);
 }
 
-void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app)
+void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss)
 {
-    emit_entry_check(e, app, RRS_CODE_MISMATCH_RETURN_ENTRY);
-    EMIT(e, 0x49, 0xf7, 0xd3);             /* not r11 */
+    if (flags_dead) {
+        emit_entry_check(e, app, miss);
+    } else {
+        emit_entry_check_live(e, app, RRS_CODE_MISMATCH_RETURN_ENTRY);
+        EMIT(e, 0x49, 0xf7, 0xd3); /* not r11 */
+    }
     EMIT(e, 0x4c, 0x89, 0x5c, 0x24, 0xf8); /* mov [rsp - 8], r11 */
     emit_registers_back(e);
 }
@@ -160,11 +195,12 @@ void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t
     emit_flags_of_calls(e);
 }
 
-bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk)
+/* Outside blocks, only what comes behind a thunk's last add is behind a push of the program's. */
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_block)
 {
-    static const uint8_t add_to_stack[] = {0x48, 0x81, 0x04, 0x24}, ret[] = {0xc3};
-    return in_thunk ? !memcmp(code, add_to_stack, sizeof add_to_stack)
-                    : !memcmp(code, ret, sizeof ret);
+    static const uint8_t flags_of_calls[] = {0x39, 0xc0}, ret[] = {0xc3};
+    return in_block ? !memcmp(code, ret, sizeof ret)
+                    : memcmp(code, flags_of_calls, sizeof flags_of_calls);
 }
 
 /* reg = [reg], with the prefixes that stand in `load` before its REX. */
@@ -229,10 +265,9 @@ bool rrs_lower_call_operand(struct rrs_emitter *e, const struct rrs_insn *insn, 
 void rrs_lower_call_by_table(struct rrs_emitter *e)
 {
     rrs_emit_store_cell(e, RAX, CELL(call_rax));
-    EMIT(e, 0x44, 0x89, 0xd0);                        /* mov eax, r10d */
-    EMIT(e, 0xc1, 0xe8, (uint8_t)rrs_lookup_shift()); /* shr eax, shift */
-    EMIT(e, 0x0f, 0xb7, 0xc0);                        /* movzx eax, ax */
-    EMIT(e, 0x48, 0x8b, 0x04, 0xc5);                  /* mov rax, [rax * 8 + table] */
+    EMIT(e, 0x44, 0x89, 0xd0); /* mov eax, r10d */
+    rrs_emit_slot(e, RAX);
+    EMIT(e, 0x48, 0x8b, 0x04, 0xc5); /* mov rax, [rax * 8 + table] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CALLS);
     EMIT(e, 0x48, 0x05); /* add rax, miss */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL);

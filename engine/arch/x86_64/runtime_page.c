@@ -10,13 +10,15 @@
 
 enum {
     PAGE_BYTES = 4096,
-    L2_MASK = ((1 << RRS_L2_BITS) - 1) << 4,
+    L2_ENTRY_SHIFT = 4,
+    L2_SHIFT = 2, /* neighbours share lines and pages, and few addresses are closer than 4 bytes */
+    L2_MASK = ((1 << RRS_L2_BITS) - 1) << L2_ENTRY_SHIFT,
     USER_BITS = 47, /* an app PC has no others: those of other addresses are not searched */
 };
 
 uint32_t rrs_lookup_l2_slot(uint64_t key)
 {
-    return key & ((1 << RRS_L2_BITS) - 1);
+    return key >> L2_SHIFT & ((1 << RRS_L2_BITS) - 1);
 }
 
 static void emit_save_flags(struct rrs_emitter *e)
@@ -49,10 +51,9 @@ static void emit_note_in_table(struct rrs_emitter *e, bool returns)
 {
     uint32_t code = e->runtime + RRS_RUNTIME_CODE;
     uint32_t miss = code + (returns ? RRS_CODE_MISS_RETURN : RRS_CODE_MISS_JUMP);
-    EMIT(e, 0x89, 0xc8);                              /* mov eax, ecx */
-    EMIT(e, 0xc1, 0xe8, (uint8_t)rrs_lookup_shift()); /* shr eax, shift */
-    EMIT(e, 0x0f, 0xb7, 0xc0);                        /* movzx eax, ax */
-    EMIT(e, 0x49, 0x81, 0xeb);                        /* sub r11, miss */
+    EMIT(e, 0x89, 0xc8); /* mov eax, ecx */
+    rrs_emit_slot(e, RAX);
+    EMIT(e, 0x49, 0x81, 0xeb); /* sub r11, miss */
     rrs_emit_u32(e, miss);
     EMIT(e, 0x4c, 0x89, 0x1c, 0xc5); /* mov [rax * 8 + table], r11 */
     rrs_emit_u32(e, e->runtime + (returns ? RRS_RUNTIME_RETURNS : RRS_RUNTIME_JUMPS));
@@ -72,7 +73,8 @@ static void emit_search(struct rrs_emitter *e, bool returns, uint32_t exit_id)
     EMIT(e, 0x49, 0x89, 0xcb); /* mov r11, rcx */
     if (returns)
         EMIT(e, 0x49, 0x0f, 0xba, 0xeb, RRS_L2_RETURN_BIT); /* bts r11, 63 */
-    EMIT(e, 0x89, 0xc8, 0xc1, 0xe0, 4);                     /* mov eax, ecx; shl eax, 4 */
+    EMIT(e, 0x89, 0xc8);                                    /* mov eax, ecx */
+    EMIT(e, 0xc1, 0xe0, L2_ENTRY_SHIFT - L2_SHIFT);         /* shl eax, 2 */
     int64_t loop = e->here;
     EMIT(e, 0x25); /* and eax, mask */
     rrs_emit_u32(e, L2_MASK);
@@ -104,7 +106,8 @@ static void emit_search_for_call(struct rrs_emitter *e)
     uint32_t miss = e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL;
     EMIT(e, 0x4c, 0x89, 0xd0, 0x48, 0xc1, 0xe8, USER_BITS); /* mov rax, r10; shr rax, 47 */
     uint8_t *no_app_pc = emit_short_jump(e, JNZ);
-    EMIT(e, 0x44, 0x89, 0xd0, 0xc1, 0xe0, 4);         /* mov eax, r10d; shl eax, 4 */
+    EMIT(e, 0x44, 0x89, 0xd0);                        /* mov eax, r10d */
+    EMIT(e, 0xc1, 0xe0, L2_ENTRY_SHIFT - L2_SHIFT);   /* shl eax, 2 */
     EMIT(e, 0x49, 0x0f, 0xba, 0xea, RRS_L2_CALL_BIT); /* bts r10, 62 */
     int64_t loop = e->here;
     EMIT(e, 0x25); /* and eax, mask */
@@ -123,10 +126,9 @@ static void emit_search_for_call(struct rrs_emitter *e)
     EMIT(e, 0x48, 0x8b, 0x80);                        /* mov rax, [rax + L2 + 8] */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_L2 + 8);
     rrs_emit_store_cell(e, RCX, CELL(lookup_rcx));
-    EMIT(e, 0x44, 0x89, 0xd1);                        /* mov ecx, r10d */
-    EMIT(e, 0xc1, 0xe9, (uint8_t)rrs_lookup_shift()); /* shr ecx, shift */
-    EMIT(e, 0x0f, 0xb7, 0xc9);                        /* movzx ecx, cx */
-    EMIT(e, 0x48, 0x2d);                              /* sub rax, miss */
+    EMIT(e, 0x44, 0x89, 0xd1); /* mov ecx, r10d */
+    rrs_emit_slot(e, RCX);
+    EMIT(e, 0x48, 0x2d); /* sub rax, miss */
     rrs_emit_u32(e, miss);
     EMIT(e, 0x48, 0x89, 0x04, 0xcd); /* mov [rcx * 8 + table], rax */
     rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CALLS);
@@ -180,6 +182,8 @@ static void emit_searches(const struct page *page)
     e = at(page, RRS_CODE_MISS_CALL);
     emit_search_for_call(&e);
     set_entry(page, RRS_CODE_MISS_CALL_ENTRY, RRS_CODE_MISS_CALL);
+    set_entry(page, RRS_CODE_MISS_JUMP_ENTRY, RRS_CODE_MISS_JUMP);
+    set_entry(page, RRS_CODE_MISS_RETURN_ENTRY, RRS_CODE_MISS_RETURN);
     e = at(page, RRS_CODE_MISMATCH_JUMP);
     emit_mismatch(&e, code + RRS_CODE_MISS_JUMP);
     e = at(page, RRS_CODE_MISMATCH_RETURN);
@@ -202,5 +206,7 @@ void rrs_lower_runtime_page(uint8_t *memory, uint32_t runtime)
     e = at(&page, RRS_CODE_TRACED);
     EMIT(&e, 0x0f, 0x05, 0x0f, 0x0b);
     set_entry(&page, RRS_CODE_UNTRACED_ENTRY, RRS_CODE_UNTRACED);
+    uint32_t mask = rrs_lookup_slot_mask();
+    memcpy(memory + RRS_CODE_SLOT_MASK, &mask, sizeof mask);
     emit_searches(&page);
 }
