@@ -70,11 +70,9 @@ void rrs_search_look_at_place(struct rrs_search *s)
     }
 }
 
-static void look_at_memory(struct rrs_search *s, const struct rrs_position *before, pid_t tid)
+static void hit_watch(struct rrs_search *s, const struct rrs_watchpoint *watch,
+                      const struct rrs_position *before, pid_t tid)
 {
-    const struct rrs_watchpoint *watch = rrs_watches_changed(s->timeline);
-    if (!watch)
-        return;
     struct rrs_stop stop = {
         .reason = RRS_STOP_WATCHPOINT,
         .tid = tid,
@@ -89,8 +87,12 @@ struct rrs_error *rrs_search_step(struct rrs_search *s)
     struct rrs_position before = here(s);
     const struct rrs_replay_task *actor = rrs_replay_actor(s->timeline->replayer);
     pid_t tid = actor ? actor->tid : 0;
+    bool happens = rrs_replay_event_is_due(s->timeline->replayer);
+    const struct rrs_watchpoint *watch = happens ? NULL : rrs_watches_accessed(s->timeline);
     RRS_TRY(rrs_replay_step_any(s->timeline->replayer));
-    look_at_memory(s, &before, tid);
+    const struct rrs_watchpoint *changed = rrs_watches_changed(s->timeline);
+    if (changed || watch)
+        hit_watch(s, changed ? changed : watch, &before, tid);
     return NULL;
 }
 
@@ -146,7 +148,7 @@ static void note_trap(struct rrs_search *s)
 static bool stops_at_write(void *context)
 {
     struct rrs_search *s = context;
-    if (!rrs_watches_changed(s->timeline))
+    if (!rrs_watches_changed(s->timeline) && !rrs_watches_reads(s->timeline))
         return false;
     note_trap(s);
     return !s->last_wanted || rrs_search_gives_up(s);
@@ -178,6 +180,14 @@ static uint64_t end_of_run(const struct rrs_search *s, const struct rrs_position
                                                                                 : to;
 }
 
+/* A debug register trapped between the site and the tick instruction, where the run was to end. */
+static bool trapped_late(const struct rrs_replayer *replayer)
+{
+    const struct rrs_run_stop *stop = &replayer->stop;
+    return replayer->stopped && stop->stop_kind == RRS_RUN_RAISED &&
+           stop->info.si_signo == SIGTRAP && stop->info.si_code == TRAP_HWBKPT;
+}
+
 /* Lets shadow code run with breakpoints and watchpoints in it. */
 static struct rrs_error *run_watched(struct rrs_search *s, uint64_t to)
 {
@@ -187,7 +197,10 @@ static struct rrs_error *run_watched(struct rrs_search *s, uint64_t to)
     s->run_from = here(s);
     rrs_watches_follow_actor(timeline);
     rrs_breaks_enable(timeline, true);
-    if (watching && !rrs_watches_arm(timeline, true))
+    bool armed = !watching || rrs_watches_arm(timeline, true);
+    if (!armed && rrs_watches_reads(timeline))
+        return rrs_search_step(s); /* nothing else tells of a read */
+    if (!armed)
         to = s->run_from.tick + 2; /* tick by tick, for want of registers */
     replayer->stops_at_write = watching ? stops_at_write : NULL;
     replayer->stops_at_write_context = s;
@@ -195,9 +208,12 @@ static struct rrs_error *run_watched(struct rrs_search *s, uint64_t to)
     replayer->stops_at_write = NULL;
     if (watching)
         rrs_watches_arm(timeline, false);
+    bool late = trapped_late(replayer);
+    if (late)
+        replayer->stopped = false;
     if (!error && watching && replayer->stop.stop_kind != RRS_RUN_WRITE &&
-        rrs_watches_changed(timeline))
-        note_trap(s); /* no register told of it */
+        (rrs_watches_changed(timeline) || (late && rrs_watches_reads(timeline))))
+        note_trap(s); /* nobody was asked about it */
     return error;
 }
 
@@ -245,8 +261,9 @@ struct rrs_error *rrs_search_forward(struct rrs_search *s)
         RRS_TRY(rrs_timeline_maybe_checkpoint(timeline));
         const struct rrs_replay_task *actor = rrs_replay_actor(replayer);
         bool at_break = actor && rrs_breakpoint_at(timeline, actor->task->regs.rip);
-        RRS_TRY(at_break || rrs_replay_event_is_due(replayer) ? rrs_search_step(s)
-                                                              : rrs_search_run(s));
+        bool slowly = at_break || rrs_replay_event_is_due(replayer) ||
+                      (s->unlimited && timeline->watchpoint_count); /* more traps than are kept */
+        RRS_TRY(slowly ? rrs_search_step(s) : rrs_search_run(s));
         if (s->done)
             return NULL;
     }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What stops a run: breakpoints in shadow code, and watched memory. */
+#include "engine/arch/x86_64/accesses.h"
 #include "engine/replay/step.h"
 #include "engine/replay/timeline_internal.h"
 #include "engine/run/address_space.h"
+#include "engine/run/state.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -168,6 +170,38 @@ static bool has_changed(const struct rrs_replay_space *space, struct rrs_watchpo
     return changed;
 }
 
+bool rrs_watches_reads(const struct rrs_timeline *timeline)
+{
+    for (size_t i = 0; i < timeline->watchpoint_count; i++)
+        if (timeline->watchpoints[i].watch_kind != RRS_WATCH_WRITE)
+            return true;
+    return false;
+}
+
+static bool is_watched(const struct rrs_watchpoint *watch, const struct rrs_access *access)
+{
+    bool overlaps = access->start < watch->address + watch->bytes && access->end > watch->address;
+    return overlaps && ((watch->watch_kind & RRS_WATCH_READ && access->reads) ||
+                        (watch->watch_kind == RRS_WATCH_ACCESS && access->writes));
+}
+
+const struct rrs_watchpoint *rrs_watches_accessed(struct rrs_timeline *timeline)
+{
+    struct rrs_replayer *replayer = timeline->replayer;
+    const struct rrs_replay_task *actor = rrs_replay_actor(replayer);
+    struct rrs_access accesses[RRS_ACCESSES_MAX];
+    struct rrs_insn insn;
+    if (!actor || !rrs_watches_reads(timeline) ||
+        !rrs_fetch_insn(&replayer->session, actor->task, actor->task->regs.rip, &insn))
+        return NULL;
+    uint32_t count = rrs_insn_accesses(&insn, &actor->task->regs, accesses);
+    for (size_t i = 0; i < timeline->watchpoint_count; i++)
+        for (uint32_t k = 0; k < count; k++)
+            if (is_watched(&timeline->watchpoints[i], &accesses[k]))
+                return &timeline->watchpoints[i];
+    return NULL;
+}
+
 static bool is_alive(const struct rrs_timeline *timeline, const struct rrs_replay_space *space)
 {
     const struct rrs_replay_task *task = timeline->replayer->tasks;
@@ -185,7 +219,8 @@ const struct rrs_watchpoint *rrs_watches_changed(struct rrs_timeline *timeline)
         return NULL;
     }
     for (size_t i = 0; space && i < timeline->watchpoint_count; i++)
-        if (has_changed(space, &timeline->watchpoints[i]) && !first)
+        if (has_changed(space, &timeline->watchpoints[i]) && !first &&
+            timeline->watchpoints[i].watch_kind & RRS_WATCH_WRITE)
             first = &timeline->watchpoints[i];
     if (timeline->watchpoint_count && space_of_actor(timeline) != space)
         rrs_watches_look(timeline);
@@ -214,6 +249,7 @@ static bool add_slots(struct debug_slots *slots, const struct rrs_watchpoint *wa
     enum { WRITES = 1, ACCESSES = 3, LENGTH_1 = 0, LENGTH_2 = 1, LENGTH_8 = 2, LENGTH_4 = 3 };
     static const uint64_t lengths[] = {
         [1] = LENGTH_1, [2] = LENGTH_2, [4] = LENGTH_4, [8] = LENGTH_8};
+    uint64_t traps = watch->watch_kind == RRS_WATCH_WRITE ? WRITES : ACCESSES;
     rrs_addr at = watch->address, end = watch->address + watch->bytes;
     while (at < end) {
         uint64_t piece = 8;
@@ -223,7 +259,7 @@ static bool add_slots(struct debug_slots *slots, const struct rrs_watchpoint *wa
             return false;
         int i = slots->count++;
         slots->addresses[i] = at;
-        slots->control |= 1ull << (2 * i) | (WRITES | lengths[piece] << 2) << (16 + 4 * i);
+        slots->control |= 1ull << (2 * i) | (traps | lengths[piece] << 2) << (16 + 4 * i);
         at += piece;
     }
     return true;

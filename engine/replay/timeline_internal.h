@@ -125,7 +125,16 @@ void rrs_watches_follow_actor(struct rrs_timeline *timeline);
 /** The first watchpoint whose bytes are not those known, or NULL. They are known then. */
 const struct rrs_watchpoint *rrs_watches_changed(struct rrs_timeline *timeline);
 
-/** Lets the CPU trap writes to watched memory. False: not all of it can be. */
+/** Whether any watchpoint is for more than changes. */
+bool rrs_watches_reads(const struct rrs_timeline *timeline);
+
+/**
+ * The first watchpoint for reads, or for accesses, that the actor's next instruction does what it
+ * watches for; or NULL. No event is due that happens instead.
+ */
+const struct rrs_watchpoint *rrs_watches_accessed(struct rrs_timeline *timeline);
+
+/** Lets the CPU trap accesses to watched memory. False: not all of it can be. */
 bool rrs_watches_arm(struct rrs_timeline *timeline, bool on);
 
 #endif

@@ -121,7 +121,7 @@ bool rrs_state_is_amid_transfer(struct rrs_task *task, rrs_addr shadow_pc)
         return false;
     struct rrs_block *block = find_block(attachment, shadow_pc, &state);
     const uint8_t *code = attachment->module->cache.memory + (shadow_pc - attachment->shadow);
-    return (!block || state == RRS_MAP_RETURNING) && rrs_lower_amends_stack(code, !block);
+    return (!block || state == RRS_MAP_RETURNING) && rrs_lower_amends_stack(code, block);
 }
 
 struct rrs_error *rrs_state_rewind_site(struct rrs_task *task)

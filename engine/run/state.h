@@ -122,10 +122,8 @@ RRS_MUST_CHECK struct rrs_error *rrs_run_alone_prepare(struct rrs_session *sessi
 bool rrs_fetch_insn(struct rrs_session *session, struct rrs_task *task, rrs_addr pc,
                     struct rrs_insn *insn);
 
-/**
- * Whether the stack holds an address of shadow code for the moment, in the middle of a call or a
- * return, just written by the instruction in front of `shadow_pc`.
- */
+/** Whether the access to memory that ended in front of `shadow_pc` was none of the program's, but a
+ * part of a call or of a return. */
 bool rrs_state_is_amid_transfer(struct rrs_task *task, rrs_addr shadow_pc);
 
 /** Whether a signal is held that `blocked` does not block. */

@@ -193,13 +193,17 @@ def cpu_model():
         return next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
 
 
-def table(program, headings, rows, notes, arguments):
-    """The table in Markdown. `rows` are lists of cells; `notes` are the lines under it."""
+def machine():
+    """What was measured, on what."""
     commit = subprocess.run(["git", "-C", TOP, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True,
                             stderr=subprocess.DEVNULL).stdout.strip()
-    lines = [f"`tests/bench/{program}{' --quick' if arguments.quick else ''}`, {arguments.runs} pairs of runs each, at commit "
-             f"{commit or 'unknown'}, on {cpu_model()}, {os.cpu_count()} CPUs, Linux {platform.release()}. Ratios: median and "
-             "range of the pairs.", "", "| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
+    return f"at commit {commit or 'unknown'}, on {cpu_model()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
+
+
+def table(program, headings, rows, notes, arguments):
+    """The table in Markdown. `rows` are lists of cells; `notes` are the lines under it."""
+    lines = [f"`tests/bench/{program}{' --quick' if arguments.quick else ''}`, {arguments.runs} pairs of runs each, {machine()}. "
+             "Ratios: median and range of the pairs.", "", "| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
     lines += ["| " + " | ".join(cells) + " |" for cells in rows]
     return "\n".join(lines + [""] + ["- " + line for line in notes])
 

@@ -6,9 +6,9 @@
  *
  * A forward run is the model: at PLACES (default 60) places of it, some a few instructions apart,
  * positions, registers and a hash of all memory are noted. Then they are visited in random order,
- * by steps backward, by reverse-continue to breakpoints, and by reverse-continue to writes. With
- * INDEXED, a copy of the trace with stored checkpoints, that one is visited, opened again and
- * again.
+ * by steps backward, by reverse-continue to breakpoints, and to writes and reads. What
+ * reverse-continue finds is also compared with a list made by single steps. With INDEXED, a copy of
+ * the trace with stored checkpoints, that one is visited, opened again and again.
  */
 #include "engine/replay/timeline.h"
 #include "lmdb-store/event_log_reader.h"
@@ -216,8 +216,8 @@ static void go_back_to_breakpoint(const struct place *place)
     printf("breakpoint at %#" PRIx64 ": %d hits\n", place->position.pc, count);
 }
 
-/* Writes to a word of the stack: forward, then backward. */
-static void go_back_to_write(const struct place *place)
+/* What happens to a word of the stack: forward, then backward. */
+static void go_back_to_access(const struct place *place, enum rrs_watch_kind kind)
 {
     enum { HITS = 12 };
     struct rrs_position before[HITS];
@@ -225,7 +225,7 @@ static void go_back_to_write(const struct place *place)
     int count = 0;
     rrs_addr word = (place->regs.rsp - 16) & ~7ull;
     must(rrs_timeline_seek(timeline, &place->position, &stop));
-    must(rrs_timeline_add_watchpoint(timeline, word, 8, RRS_WATCH_WRITE));
+    must(rrs_timeline_add_watchpoint(timeline, word, 8, kind));
     while (count < HITS) {
         pid_t tid;
         must(rrs_timeline_run(timeline, RRS_FORWARD, &stop));
@@ -240,14 +240,99 @@ static void go_back_to_write(const struct place *place)
         rrs_timeline_position(timeline, &here, &tid);
         if (stop.reason != RRS_STOP_WATCHPOINT || rrs_position_compare(&here, &before[i]) >= 0 ||
             (i && rrs_position_compare(&here, &before[i - 1]) < 0))
-            fail("write %d of %d: reverse-continue came to event %" PRIu64 ", tick %" PRIu64
+            fail("kind %d, hit %d of %d: reverse-continue came to event %" PRIu64 ", tick %" PRIu64
                  ", PC %#" PRIx64 " (reason %d); it is in front of event %" PRIu64 ", tick %" PRIu64
                  ", PC %#" PRIx64 "\n",
-                 i, count, here.event, here.tick, here.pc, stop.reason, before[i].event,
+                 kind, i, count, here.event, here.tick, here.pc, stop.reason, before[i].event,
                  before[i].tick, before[i].pc);
     }
-    rrs_timeline_remove_watchpoint(timeline, word, 8, RRS_WATCH_WRITE);
-    printf("writes to %#" PRIx64 ": %d\n", word, count);
+    rrs_timeline_remove_watchpoint(timeline, word, 8, kind);
+    printf("watchpoint of kind %d at %#" PRIx64 ": %d hits\n", kind, word, count);
+}
+
+/* --- against a list that is made by single steps --- */
+
+enum { LIST = 1200 };
+
+struct list {
+    struct place places[LIST]; /* memory is not hashed: `memory` is the watched word */
+    int count;
+    rrs_addr word;
+};
+
+/* Where the timeline stands, with the word; false at the end of the task's history. */
+static bool note_in_list(struct list *list, pid_t tid)
+{
+    struct place *place = &list->places[list->count];
+    rrs_timeline_position(timeline, &place->position, &place->tid);
+    if (place->tid != tid || rrs_timeline_read(timeline, tid, list->word, &place->memory, 8) != 8)
+        return false;
+    list->count++;
+    return true;
+}
+
+static void make_list(struct list *list, const struct place *from)
+{
+    struct rrs_stop stop = {.reason = RRS_STOP_STEPPED};
+    list->count = 0;
+    list->word = (from->regs.rsp - 16) & ~7ull;
+    must(rrs_timeline_seek(timeline, &from->position, &stop));
+    do {
+        if (!note_in_list(list, from->tid))
+            return;
+        must(rrs_timeline_step(timeline, RRS_FORWARD, 0, &stop));
+    } while (stop.reason == RRS_STOP_STEPPED && list->count < LIST);
+}
+
+/* Runs back through the list: the stops have to be those places that `is_hit` names, all of them.
+ */
+static void expect_hits(const struct list *list, const char *what,
+                        bool (*is_hit)(const struct list *list, int i, rrs_addr pc), rrs_addr pc)
+{
+    struct rrs_stop stop;
+    int hits = 0;
+    must(rrs_timeline_seek(timeline, &list->places[list->count - 1].position, &stop));
+    for (int i = list->count - 2; i > 0; i--) {
+        struct rrs_position here;
+        pid_t tid;
+        if (!is_hit(list, i, pc))
+            continue;
+        must(rrs_timeline_run(timeline, RRS_BACKWARD, &stop));
+        rrs_timeline_position(timeline, &here, &tid);
+        if (rrs_position_compare(&here, &list->places[i].position)) {
+            fail("%s, step %d: back at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n",
+                 what, i, here.event, here.tick, here.pc);
+            return;
+        }
+        hits++;
+    }
+    printf("%s: %d hits in %d steps\n", what, hits, list->count);
+}
+
+static bool is_at(const struct list *list, int i, rrs_addr pc)
+{
+    return list->places[i].position.pc == pc;
+}
+
+static bool is_change(const struct list *list, int i, rrs_addr pc)
+{
+    (void)pc;
+    return list->places[i].memory != list->places[i + 1].memory;
+}
+
+static void compare_with_list(const struct place *from)
+{
+    static struct list list;
+    make_list(&list, from);
+    if (list.count < 3)
+        return;
+    rrs_addr pc = list.places[(size_t)rand() % (size_t)list.count].position.pc;
+    must(rrs_timeline_add_breakpoint(timeline, pc, NULL, NULL));
+    expect_hits(&list, "breakpoint", is_at, pc);
+    rrs_timeline_remove_breakpoint(timeline, pc);
+    must(rrs_timeline_add_watchpoint(timeline, list.word, 8, RRS_WATCH_WRITE));
+    expect_hits(&list, "changes", is_change, 0);
+    rrs_timeline_remove_watchpoint(timeline, list.word, 8, RRS_WATCH_WRITE);
 }
 
 int main(int argc, char **argv)
@@ -270,8 +355,12 @@ int main(int argc, char **argv)
     step_back(places, count);
     for (int i = 0; i < 3; i++)
         go_back_to_breakpoint(&places[(size_t)rand() % count]);
-    for (int i = 0; i < 3; i++)
-        go_back_to_write(&places[(size_t)rand() % count]);
+    for (int i = 0; i < 3; i++) {
+        const struct place *place = &places[(size_t)rand() % count];
+        for (int kind = RRS_WATCH_WRITE; kind <= RRS_WATCH_ACCESS; kind++)
+            go_back_to_access(place, (enum rrs_watch_kind)kind);
+        compare_with_list(place);
+    }
     rrs_timeline_destroy(timeline);
     free(places);
     return failures != 0;

@@ -59,10 +59,11 @@ uint8_t *rrs_lower_jcc(struct rrs_emitter *e, uint8_t condition);
 uint8_t *rrs_lower_loop(struct rrs_emitter *e, const struct rrs_insn *insn);
 
 /**
- * Whether `code` (8 bytes of shadow code, of a thunk or of a block whose map state is RETURNING) is
- * reached right behind the write of an address of shadow code to the stack.
+ * Whether an access to the stack that ended in front of `code` is one that shadow code makes for
+ * itself: it keeps addresses of its own there for the moment, in calls and returns. `in_block`:
+ * `code` stands in a block whose map state is RETURNING; else in no block.
  */
-bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk);
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_block);
 
 /**
  * A call, whose displacement is to lead to a thunk. It pushes its own end as return address:

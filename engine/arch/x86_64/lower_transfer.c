@@ -195,11 +195,12 @@ void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t
     emit_flags_of_calls(e);
 }
 
-bool rrs_lower_amends_stack(const uint8_t *code, bool in_thunk)
+/* Outside blocks, only what comes behind a thunk's last add is behind a push of the program's. */
+bool rrs_lower_amends_stack(const uint8_t *code, bool in_block)
 {
-    static const uint8_t add_to_stack[] = {0x48, 0x81, 0x04, 0x24}, ret[] = {0xc3};
-    return in_thunk ? !memcmp(code, add_to_stack, sizeof add_to_stack)
-                    : !memcmp(code, ret, sizeof ret);
+    static const uint8_t flags_of_calls[] = {0x39, 0xc0}, ret[] = {0xc3};
+    return in_block ? !memcmp(code, ret, sizeof ret)
+                    : memcmp(code, flags_of_calls, sizeof flags_of_calls);
 }
 
 /* reg = [reg], with the prefixes that stand in `load` before its REX. */
