@@ -26,6 +26,7 @@ void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind 
     if (entry_kind == RRS_ENTRY_CALL) {
         regs->rax = cells->call_rax;
         regs->r10 = cells->call_r10;
+        regs->eflags = (regs->eflags & ~(uint64_t)RRS_FLAGS_ARITHMETIC) | RRS_FLAGS_OF_CALLS;
     } else {
         regs->rcx = cells->lookup_rcx;
         regs->r11 = cells->lookup_r11;
