@@ -24,8 +24,10 @@ def interrupted(command, seconds):
         except KeyboardInterrupt:
             pass
         took = time.monotonic() - begin
+    if not stops:  # on a slow machine Ctrl-C may come before anything moves
+        return interrupted(command, 2 * seconds)
     equal(stops[-1:], ["SIGINT"], command)
-    assert took < seconds + 5, f"{command} took {took} s"
+    assert took < seconds + 20, f"{command} took {took} s"
     return value("$_tick")
 
 
