@@ -92,13 +92,13 @@ def megabytes(value):
 def measure_length(bench, wanted):
     """One row of the table of recordings, for a program that records for about `wanted` seconds."""
     program, trace = bench.path("replay_rounds"), "rounds"
-    short = max(bench.record(trace, program, "40") - bench.record(trace, program, "1"), 0.01) / 39
+    short = max(bench.record(trace, program, "100") - bench.record(trace, program, "1"), 0.01) / 99
     rounds = str(max(1, round(wanted / short)))
     recorded = bench.record(trace, program, rounds)
     native = bench.timed([program, rounds])
     replayed = bench.timed([bench.rrsoft, "replay", bench.path(trace)])
     first, second = (bench.measure(trace, "seek", str(SEEKS), str(seed)) for seed in (1, 2))
-    cells = [f"{wanted:g} s", seconds(native), f"{seconds(recorded)} ({recorded / native:.2f})",
+    cells = [f"of about {recorded:.2g} s", seconds(native), f"{seconds(recorded)} ({recorded / native:.2f})",
              f"{seconds(replayed)} ({replayed / native:.2f})", latency(first), latency(second)]
     indexed, cost = "no `rrsoft index`", ""
     if bench.can_index():
