@@ -46,8 +46,6 @@ enum {
     RRS_CODE_MISMATCH_JUMP_ENTRY = 40, /* the same of the two below */
     RRS_CODE_MISMATCH_RETURN_ENTRY = 48,
     RRS_CODE_MISS_CALL_ENTRY = 56,
-    RRS_CODE_MISS_JUMP_ENTRY = 64,
-    RRS_CODE_MISS_RETURN_ENTRY = 72,
     RRS_CODE_SLOT_MASK = 80, /* 4 bytes: the bits of an app PC that choose a slot */
     RRS_CODE_MISS_EXIT = 128, /* its system call tells the tracer that a search found nothing, */
     RRS_CODE_MISS_STOP = 159, /*   and ends here */

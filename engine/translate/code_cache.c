@@ -12,7 +12,7 @@ enum {
     PAGE_SLOTS = 1 << 14,
     PAGE_SHIFT = 12,
     JMP_BYTES = 5,
-    DROP_BYTES = 192, /* that dropping a block may take: an exit stub and two entries */
+    EXIT_STUB_BYTES = 32,
 };
 
 const struct rrs_entry_place rrs_entry_places[RRS_ENTRY_TABLES + 1] = {
@@ -237,32 +237,6 @@ void rrs_code_cache_index_page(struct rrs_code_cache *cache, uint32_t block_inde
     *slot = block_index + 1;
 }
 
-static void jump_from(struct rrs_code_cache *cache, uint32_t shadow, int64_t target)
-{
-    uint8_t *jump = cache->memory + shadow;
-    *jump = 0xe9;
-    rrs_patch_rel32(jump + 1, cache->shadow_base + shadow + 1, target);
-}
-
-/* Entries that relied on what the block does with the flags lead to others, which keep them. */
-static void keep_flags(struct rrs_code_cache *cache, struct rrs_emitter *e, struct rrs_entry *entry,
-                       const struct rrs_block *block)
-{
-    for (int kind = RRS_ENTRY_JUMP; kind <= RRS_ENTRY_RETURN; kind++) {
-        uint32_t *place = &entry->table_entry[kind - 1];
-        if (!*place || !entry->spoils_flags[kind - 1])
-            continue;
-        jump_from(cache, *place, e->here);
-        *place = (uint32_t)(e->here - cache->shadow_base);
-        entry->spoils_flags[kind - 1] = false;
-        if (kind == RRS_ENTRY_RETURN)
-            rrs_lower_return_entry(e, block->app, false, 0);
-        else
-            rrs_lower_jump_entry(e, block->app, false, 0);
-        rrs_emit_jmp(e, cache->shadow_base + block->shadow);
-    }
-}
-
 /* Turns the first shadow bytes of a block into a jump to a new exit for its app address. */
 static void drop_block(struct rrs_code_cache *cache, uint32_t index)
 {
@@ -280,9 +254,10 @@ static void drop_block(struct rrs_code_cache *cache, uint32_t index)
     uint8_t *start = e.out;
     int64_t stub = e.here;
     rrs_lower_exit(&e, id, cache->shadow_base + cache->prologue.exit_common);
-    keep_flags(cache, &e, entry, block);
     cache->cold_used += (uint32_t)(e.out - start);
-    jump_from(cache, block->shadow, stub);
+    uint8_t *jump = cache->memory + block->shadow;
+    *jump = 0xe9;
+    rrs_patch_rel32(jump + 1, cache->shadow_base + block->shadow + 1, stub);
 }
 
 /* A block that found nothing to fetch has no bytes, but says so about its first one. */
@@ -305,7 +280,7 @@ uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t
         for (uint32_t i = cache->pages[page & (PAGE_SLOTS - 1)]; i;
              i = cache->blocks[i - 1].next_on_page)
             if (overlaps(&cache->blocks[i - 1], from, to)) {
-                if (cache->cold_used + DROP_BYTES > cache->size)
+                if (cache->cold_used + EXIT_STUB_BYTES > cache->size)
                     return dropped; /* too full to note it: the caller flushes such a cache */
                 drop_block(cache, i - 1);
                 dropped++;
@@ -315,8 +290,10 @@ uint32_t rrs_code_cache_drop(struct rrs_code_cache *cache, int64_t from, int64_t
 
 void rrs_code_cache_arm_stop(struct rrs_code_cache *cache, uint32_t at, uint8_t saved[5])
 {
-    memcpy(saved, cache->memory + at, JMP_BYTES);
-    jump_from(cache, at, cache->shadow_base + cache->stop_stub);
+    uint8_t *jump = cache->memory + at;
+    memcpy(saved, jump, JMP_BYTES);
+    *jump = 0xe9;
+    rrs_patch_rel32(jump + 1, cache->shadow_base + at + 1, cache->shadow_base + cache->stop_stub);
 }
 
 void rrs_code_cache_disarm_stop(struct rrs_code_cache *cache, uint32_t at, const uint8_t saved[5])

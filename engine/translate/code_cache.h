@@ -113,7 +113,6 @@ struct rrs_entry {
     uint32_t block;                         /* index + 1; 0: not translated */
     uint32_t waiting;                       /* index of an exit; 0: none */
     uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns, calls */
-    bool spoils_flags[RRS_ENTRY_TABLES];    /* an entry does, as the block may have them so */
 };
 
 /** Makes an empty cache in `memory` (borrowed), with its prologue. */

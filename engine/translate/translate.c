@@ -122,19 +122,6 @@ static uint16_t dead_before(const struct rrs_insn *insn, uint16_t dead_after)
     return (uint16_t)((dead_after | insn->flags_killed) & ~insn->flags_read);
 }
 
-/* Whether the block overwrites every arithmetic flag before it reads it, now and until it is dropped. */
-static bool flags_dead_at_start(const struct fetched *f)
-{
-    uint16_t dead = 0;
-    if (f->checked)
-        return false;
-    if (f->count && rrs_insn_ends_flags(&f->insns[f->count - 1]))
-        dead = RRS_FLAGS_ARITHMETIC;
-    for (uint32_t i = f->count; i-- > 0;)
-        dead = dead_before(&f->insns[i], dead);
-    return dead == RRS_FLAGS_ARITHMETIC;
-}
-
 /* Index of the instruction to place the site before; `*flags_dead` says whether they are there. */
 static uint32_t place_site(const struct fetched *f, bool *flags_dead)
 {
@@ -427,36 +414,25 @@ static void emit_body(struct request *r, const struct fetched *f, struct rrs_blo
     }
 }
 
-/* An entry for a table, in front of the block `f` or of a jump to it. */
-static void emit_entry(struct request *r, const struct fetched *f, enum rrs_entry_kind entry_kind)
+/* An entry for a table, in front of the block at `app` or of a jump to it. */
+static void emit_entry(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
 {
-    const struct rrs_prologue *prologue = &r->cache->prologue;
-    int64_t cache_start = r->cache->shadow_base;
     uint32_t at = cache_offset(r, r->e.out);
-    bool dead = flags_dead_at_start(f);
-    struct rrs_entry *entry = rrs_code_cache_entry(r->cache, (uint32_t)f->app);
-    entry->table_entry[entry_kind - 1] = at;
-    entry->spoils_flags[entry_kind - 1] = dead;
+    rrs_code_cache_entry(r->cache, (uint32_t)app)->table_entry[entry_kind - 1] = at;
     if (entry_kind == RRS_ENTRY_RETURN)
-        rrs_lower_return_entry(&r->e, f->app, dead, cache_start + prologue->miss_return);
+        rrs_lower_return_entry(&r->e, app);
     else if (entry_kind == RRS_ENTRY_CALL)
-        rrs_lower_call_entry(&r->e, f->app, cache_start + prologue->miss_call);
+        rrs_lower_call_entry(&r->e, app, r->cache->shadow_base + r->cache->prologue.miss_call);
     else
-        rrs_lower_jump_entry(&r->e, f->app, dead, cache_start + prologue->miss_jump);
-    r->source->add_entry(r->source->context, f->app, entry_kind, at);
+        rrs_lower_jump_entry(&r->e, app);
+    r->source->add_entry(r->source->context, app, entry_kind, at);
 }
 
-/*
- * Emits the block at `app` where the emitter stands, with an entry in front. Returns false if
- * nothing can be fetched.
- */
-static bool emit_block(struct request *r, int64_t app, enum rrs_entry_kind entry_kind,
-                       struct fetched *f)
+/* Emits the block at `app` where the emitter stands. Returns false if nothing can be fetched. */
+static bool emit_block(struct request *r, int64_t app, struct fetched *f)
 {
     struct rrs_code_cache *cache = r->cache;
     fetch(r, app, f);
-    if (entry_kind)
-        emit_entry(r, f, entry_kind);
     uint32_t shadow = cache_offset(r, r->e.out);
     struct rrs_block *block = rrs_code_cache_add_block(cache, (uint32_t)app, shadow);
     uint32_t index = cache->block_count - 1;
@@ -551,31 +527,23 @@ static void emit_stubs(struct request *r)
     r->cache->cold_used = cache_offset(r, r->cold.out);
 }
 
-/* An entry for a block that stands elsewhere. */
-static void emit_far_entry(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
-{
-    struct fetched f;
-    fetch(r, app, &f);
-    emit_entry(r, &f, entry_kind);
-}
-
 static void emit_trace(struct request *r, int64_t app, enum rrs_entry_kind entry_kind)
 {
     struct fetched f;
     r->insns_left = r->translator->options.trace_insns;
     while (cache_offset(r, r->e.out) & 15)
         EMIT(&r->e, 0xcc);
+    if (entry_kind)
+        emit_entry(r, app, entry_kind);
     for (;;) {
-        if (!emit_block(r, app, entry_kind, &f))
+        if (!emit_block(r, app, &f))
             break;
         r->insns_left -= f.count < r->insns_left ? f.count : r->insns_left;
         if (!successor(r, &f, &app))
             break;
-        bool returns = is_call(&f.insns[f.count - 1]) && is_near(r, app);
-        entry_kind = returns ? RRS_ENTRY_RETURN : RRS_ENTRY_DIRECT;
+        if (is_call(&f.insns[f.count - 1]) && is_near(r, app))
+            emit_entry(r, app, RRS_ENTRY_RETURN);
         if (!can_lay_out(r, app)) {
-            if (returns)
-                emit_far_entry(r, app, entry_kind);
             branch_to(r, rrs_lower_jmp(&r->e), app);
             break;
         }
@@ -591,7 +559,7 @@ static void add_entry(struct request *r, struct rrs_block *block, enum rrs_entry
 {
     if (rrs_code_cache_entry_at(r->cache, block->app, entry_kind))
         return;
-    emit_far_entry(r, block->app, entry_kind);
+    emit_entry(r, block->app, entry_kind);
     rrs_emit_jmp(&r->e, r->cache->shadow_base + block->shadow);
     r->cache->used = cache_offset(r, r->e.out);
 }

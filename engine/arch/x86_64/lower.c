@@ -54,13 +54,6 @@ void rrs_emit_exit_call(struct rrs_emitter *e)
     EMIT(e, 0x0f, 0x05);
 }
 
-/* jmp [entry], an address that stands in the runtime's code page */
-static void emit_jump_through(struct rrs_emitter *e, uint32_t entry)
-{
-    EMIT(e, 0xff, 0x24, 0x25);
-    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + entry);
-}
-
 void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
 {
     int64_t start = e->here;
@@ -70,11 +63,8 @@ void rrs_lower_prologue(struct rrs_emitter *e, struct rrs_prologue *prologue)
     prologue->exit_stop = (uint32_t)(e->here - start);
     EMIT(e, 0x0f, 0x0b);
     prologue->miss_call = (uint32_t)(e->here - start);
-    emit_jump_through(e, RRS_CODE_MISS_CALL_ENTRY);
-    prologue->miss_jump = (uint32_t)(e->here - start);
-    emit_jump_through(e, RRS_CODE_MISS_JUMP_ENTRY);
-    prologue->miss_return = (uint32_t)(e->here - start);
-    emit_jump_through(e, RRS_CODE_MISS_RETURN_ENTRY);
+    EMIT(e, 0xff, 0x24, 0x25); /* jmp [miss_call] */
+    rrs_emit_u32(e, e->runtime + RRS_RUNTIME_CODE + RRS_CODE_MISS_CALL_ENTRY);
     prologue->bytes = (uint32_t)(e->here - start);
 }
 

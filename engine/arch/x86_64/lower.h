@@ -19,9 +19,7 @@
 struct rrs_prologue {
     uint32_t exit_common; /* saves the registers that an exit overwrites, then stops */
     uint32_t exit_stop;   /* behind its system call: the PC of a task that left */
-    uint32_t miss_call;   /* where entries go that a call for another app PC came to, */
-    uint32_t miss_jump;   /*   a jump, */
-    uint32_t miss_return; /*   a return */
+    uint32_t miss_call;   /* where an entry goes that a call for another app PC came to */
     uint32_t bytes;
 };
 
@@ -113,14 +111,10 @@ bool rrs_operand_is_near(const struct rrs_emitter *e, const struct rrs_insn *ins
 void rrs_lower_ticking_jump(struct rrs_emitter *e, const struct rrs_insn *insn, int64_t app_next,
                             uint32_t site, struct rrs_fused_site *tick, struct rrs_map_writer *map);
 
-/**
- * Where jumps, returns and calls by table come in, in front of the block at `app`; from another app
- * PC on to `miss`, which the prologue has. They keep the flags unless these are dead at `app`, as
- * they are at each call's target.
- */
-void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss);
-void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss);
-void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss);
+/** Where jumps, returns and calls by table come in, in front of the block at `app`. */
+void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app);
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call);
+void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app);
 
 /**
  * A system call: untraced if its class says so, else by a traced instruction, with `exit_id` in its

@@ -15,8 +15,7 @@
  *            r11 = returns[hash of A]     the table holds R, or leads to the search for it
  *            mov [rsp], r11; ret          the prediction holds wherever the table agrees with it
  *
- *   R:       rcx == A? else search        the table is indexed by few bits; one cmp does where the
- *                                         code at A overwrites the flags before it reads them
+ *   R:       rcx == A? else search        the table is indexed by few bits
  *            mov [rsp - 8], A             as the program's own return leaves it
  *            rcx, r11 = their cells
  *
@@ -118,16 +117,8 @@ static void emit_flags_of_calls(struct rrs_emitter *e)
     EMIT(e, 0x39, 0xc0);
 }
 
-/* Goes on if rcx, the app PC that was looked up, is `app`; r11 = `app` then. */
-static void emit_entry_check(struct rrs_emitter *e, int64_t app, int64_t miss)
-{
-    rrs_emit_code_address(e, R11, app);
-    EMIT(e, 0x4c, 0x39, 0xd9, 0x0f, 0x85); /* cmp rcx, r11; jne miss */
-    rrs_emit_rel32(e, miss, 0);
-}
-
-/* The same without a change of the flags; r11 = ~app. */
-static void emit_entry_check_live(struct rrs_emitter *e, int64_t app, uint32_t mismatch)
+/* Goes on if rcx, the app PC that was looked up, is `app`; r11 = ~app then. */
+static void emit_entry_check(struct rrs_emitter *e, int64_t app, uint32_t mismatch)
 {
     enum { JMP_MEMORY_BYTES = 7 };
     rrs_emit_code_address(e, R11, app);
@@ -144,33 +135,26 @@ static void emit_registers_back(struct rrs_emitter *e)
     rrs_emit_load_cell(e, RCX, CELL(lookup_rcx));
 }
 
-void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss)
+void rrs_lower_jump_entry(struct rrs_emitter *e, int64_t app)
 {
-    if (flags_dead)
-        emit_entry_check(e, app, miss);
-    else
-        emit_entry_check_live(e, app, RRS_CODE_MISMATCH_JUMP_ENTRY);
+    emit_entry_check(e, app, RRS_CODE_MISMATCH_JUMP_ENTRY);
     emit_registers_back(e);
 }
 
-void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss)
+void rrs_lower_call_entry(struct rrs_emitter *e, int64_t app, int64_t miss_call)
 {
     rrs_emit_code_address(e, RAX, app);
-    EMIT(e, 0x4c, 0x39, 0xd0, 0x0f, 0x85); /* cmp rax, r10; jne miss */
-    rrs_emit_rel32(e, miss, 0);
+    EMIT(e, 0x4c, 0x39, 0xd0, 0x0f, 0x85); /* cmp rax, r10; jne miss_call */
+    rrs_emit_rel32(e, miss_call, 0);
     rrs_emit_load_cell(e, RAX, CELL(call_rax));
     rrs_emit_load_cell(e, R10, CELL(call_r10));
     emit_flags_of_calls(e);
 }
 
-void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app, bool flags_dead, int64_t miss)
+void rrs_lower_return_entry(struct rrs_emitter *e, int64_t app)
 {
-    if (flags_dead) {
-        emit_entry_check(e, app, miss);
-    } else {
-        emit_entry_check_live(e, app, RRS_CODE_MISMATCH_RETURN_ENTRY);
-        EMIT(e, 0x49, 0xf7, 0xd3); /* not r11 */
-    }
+    emit_entry_check(e, app, RRS_CODE_MISMATCH_RETURN_ENTRY);
+    EMIT(e, 0x49, 0xf7, 0xd3);             /* not r11 */
     EMIT(e, 0x4c, 0x89, 0x5c, 0x24, 0xf8); /* mov [rsp - 8], r11 */
     emit_registers_back(e);
 }

@@ -182,8 +182,6 @@ static void emit_searches(const struct page *page)
     e = at(page, RRS_CODE_MISS_CALL);
     emit_search_for_call(&e);
     set_entry(page, RRS_CODE_MISS_CALL_ENTRY, RRS_CODE_MISS_CALL);
-    set_entry(page, RRS_CODE_MISS_JUMP_ENTRY, RRS_CODE_MISS_JUMP);
-    set_entry(page, RRS_CODE_MISS_RETURN_ENTRY, RRS_CODE_MISS_RETURN);
     e = at(page, RRS_CODE_MISMATCH_JUMP);
     emit_mismatch(&e, code + RRS_CODE_MISS_JUMP);
     e = at(page, RRS_CODE_MISMATCH_RETURN);
