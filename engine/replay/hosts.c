@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +185,7 @@ static struct rrs_error *inject_fork(struct rrs_session *session, struct rrs_tas
     regs.rip = task->space->call_insn;
     regs.rax = SYS_clone;
     regs.orig_rax = (uint64_t)-1;
-    regs.rdi = SIGCHLD;
+    regs.rdi = SIGCHLD | CLONE_PARENT; /* or its parent, a host too, would have to wait for it */
     regs.rsi = regs.rdx = regs.r10 = regs.r8 = 0;
     task->at_call = false;
     RRS_TRY(rrs_ptrace_set_regs(task->tid, &regs));
