@@ -77,7 +77,7 @@ void rrs_cpu_describe(uint32_t level, struct rrs_cpu *cpu)
         struct rrs_cpu_leaf *leaf = &cpu->leaves[i];
         leaf->leaf = leaves[i][0];
         leaf->subleaf = leaves[i][1];
-        if (leaf->leaf <= __get_cpuid_max(leaf->leaf & 0x80000000, NULL))
+        if (leaf->leaf <= (uint32_t)__get_cpuid_max(leaf->leaf & 0x80000000, NULL))
             rrs_cpuid(level, leaf->leaf, leaf->subleaf, leaf->out);
     }
 }
