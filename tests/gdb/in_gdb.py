@@ -3,7 +3,10 @@
 import os
 import pathlib
 import re
+import signal
 import sys
+import threading
+import time
 import traceback
 
 import gdb
@@ -77,6 +80,18 @@ class Stops:
 
     def __exit__(self, *unused):
         gdb.events.stop.disconnect(self.note)
+
+
+def with_ctrl_c(command, seconds):
+    """Runs a command and presses Ctrl-C after some seconds: (its stops, the seconds that it took)."""
+    with Stops() as stops:
+        threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        begin = time.monotonic()
+        try:
+            do(command)
+        except KeyboardInterrupt:
+            pass
+        return stops, time.monotonic() - begin
 
 
 def connect():

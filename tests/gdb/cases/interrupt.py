@@ -1,25 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Test that Ctrl-C ends long movements of every kind as a SIGINT stop, and that gdb stays in step afterwards."""
-import signal
-import threading
-import time
 do("source " + str(COMMANDS))
 connect()
 
 
-def soon(seconds):
-    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-
-
 def interrupted(command, seconds=0.5):
-    with Stops() as stops:
-        soon(seconds)
-        begin = time.monotonic()
-        try:
-            do(command)
-        except KeyboardInterrupt:
-            pass
-        took = time.monotonic() - begin
+    stops, took = with_ctrl_c(command, seconds)
     assert stops, command
     assert took < 5, f"{command} took {took} s"
     assert value("$rsp") != 0

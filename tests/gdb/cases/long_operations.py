@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Test a recording that takes a while to go through: gdb's patience (six seconds) is not lost by a longer seek, and Ctrl-C ends
 movements of every kind, with gdb and the server in step afterwards."""
-import signal
-import threading
 import time
 do("source " + str(COMMANDS))
 ROUNDS = int(os.environ["ARGUMENTS"]) * 1000000
@@ -10,20 +8,9 @@ FAR = ROUNDS - 1000000
 connect()
 
 
-def soon(seconds):
-    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-
-
 def interrupted(command, seconds):
     """Runs a command that Ctrl-C ends, and gives where it did."""
-    with Stops() as stops:
-        soon(seconds)
-        begin = time.monotonic()
-        try:
-            do(command)
-        except KeyboardInterrupt:
-            pass
-        took = time.monotonic() - begin
+    stops, took = with_ctrl_c(command, seconds)
     if not stops:  # on a slow machine Ctrl-C may come before anything moves
         return interrupted(command, 2 * seconds)
     equal(stops[-1:], ["SIGINT"], command)
