@@ -27,6 +27,7 @@ enum {
     TRAPS_MAX = 20000, /* single steps of one run; a rep instruction takes many */
     SW_RESERVED = 464, /* of the FXSAVE image: the kernel's, see asm/sigcontext.h */
     XSTATE_HEADER = 512,
+    XSTATE_HEADER_BYTES = 64,
     FP_COMPONENTS = 0xe7, /* x87, SSE, AVX, opmask, ZMM_Hi256, Hi16_ZMM */
 };
 
@@ -230,13 +231,15 @@ static void find_fp_layout(struct sandbox *s)
     unsigned a, b, c, d;
     __cpuid_count(13, 0, a, b, c, d);
     uint64_t supported = a;
-    s->fp_bytes = b;
+    s->fp_bytes =
+        XSTATE_HEADER + XSTATE_HEADER_BYTES; /* AMX may follow: not in frames unless asked for */
     s->fp_features = supported & FP_COMPONENTS;
     for (unsigned i = 2; i < 8; i++)
         if (s->fp_features & (1u << i)) {
             __cpuid_count(13, i, a, b, c, d);
             s->fp_size[i] = a;
             s->fp_offset[i] = b;
+            s->fp_bytes = b + a > s->fp_bytes ? b + a : s->fp_bytes;
         }
 }
 

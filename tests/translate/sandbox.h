@@ -63,7 +63,7 @@ struct sandbox {
     uint8_t *classes;
     struct rrs_lookup_entry *l2;
     uint8_t *code;        /* a view of the code that can be written */
-    uint32_t fp_bytes;    /* of an XSAVE image here */
+    uint32_t fp_bytes;    /* of an XSAVE image with these components */
     uint64_t fp_features; /* state components that are set and compared */
     uint32_t fp_offset[8], fp_size[8];
 };

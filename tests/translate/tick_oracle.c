@@ -37,7 +37,7 @@ static bool goes_back(const uint8_t *code, const uint8_t *displacement, int byte
         disp = (int8_t)disp;
     if (bytes == 2)
         disp = (int16_t)disp;
-    return displacement + bytes + disp <= code;
+    return disp <= code - (displacement + bytes); /* a target below address 0 is one behind */
 }
 
 bool oracle_is_tick(const uint8_t *code)
