@@ -86,12 +86,16 @@ static struct rrs_error *enter_program_world(const struct recording_plan *plan)
 static struct rrs_error *create_trace(struct recording *recording)
 {
     struct rrs_metadata metadata;
+    _cleanup_free_ char *cache = NULL;
     RRS_TRY(make_directory(recording));
+    RRS_TRY(rrs_cache_home(&cache));
     RRS_TRY(enter_program_world(recording->plan));
     rrs_metadata_init(&metadata);
     struct rrs_error *error = describe(&metadata, recording->plan->argv);
     if (!error)
         error = rrs_trace_writer_create(recording->path, &metadata, &recording->writer);
+    if (!error && cache)
+        rrs_trace_writer_use_cache(recording->writer, cache);
     rrs_metadata_deinit(&metadata);
     return error;
 }
@@ -244,8 +248,8 @@ static void report_stats(struct recording *recording)
     program_print_stats(&recording->session);
 }
 
-/* Only the directory of a program that never began is of no use to anybody. While it has a writer it
- * cannot be removed. */
+/* Only the directory of a program that never began is of no use to anybody. While it has a writer
+ * it cannot be removed. */
 static int give_up(struct recording *recording, struct rrs_error *error)
 {
     rrs_trace_writer_destroy(recording->writer);
@@ -283,9 +287,7 @@ static struct recording_result conclude(struct recording *recording, struct rrs_
     if (session->started)
         finish_trace(recording, &end);
     if (error)
-        result.exit_code = session->started
-                               ? print_rrs_error(error)
-                               : give_up(recording, error);
+        result.exit_code = session->started ? print_rrs_error(error) : give_up(recording, error);
     result.ran = session->started && !error && !recording->unwritten;
     if (recording->unwritten)
         result.exit_code = print_rrs_error(recording->unwritten);
@@ -304,8 +306,7 @@ static struct rrs_error *run_session(struct recording *recording)
     session->attend_context = recording;
     session->keeps_signal = true;
     session->wake_after_ns = plan->max_ns;
-    RRS_TRY(rrs_recorder_init(&recording->recorder, session, recording->writer,
-                              plan->checksums));
+    RRS_TRY(rrs_recorder_init(&recording->recorder, session, recording->writer, plan->checksums));
     recording->start_ns = rrs_clock_ns(CLOCK_MONOTONIC);
     return rrs_session_run(session, plan->argv);
 }

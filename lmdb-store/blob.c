@@ -23,6 +23,7 @@ struct blob_item {
     uint64_t size_bytes;
     size_t n_chunks, capacity;
     struct rrs_hash *chunks;
+    struct rrs_packed_filling *filling; /* NULL, or the entry of the cache that is made of it */
 };
 
 static struct rrs_error *find_chunks(const struct blob_item *blob,
@@ -48,6 +49,8 @@ static struct rrs_error *apply_blob(struct rrs_work_item *item, struct rrs_commi
     const struct rrs_transaction *transaction = &committer->transaction;
     struct rrs_bytes present;
     bool found;
+    if (blob->filling)
+        rrs_packed_filling_end(blob->filling);
     RRS_TRY(rrs_record_find(transaction, RRS_DATABASE_BLOBS, blob->hash.bytes, RRS_HASH_BYTES,
                             &present, &found));
     if (found)
@@ -64,8 +67,10 @@ static struct rrs_error *apply_blob(struct rrs_work_item *item, struct rrs_commi
 
 static void destroy_blob(struct rrs_work_item *item)
 {
-    free(((struct blob_item *)item)->chunks);
-    free(item);
+    struct blob_item *blob = (struct blob_item *)item;
+    rrs_packed_filling_destroy(blob->filling);
+    free(blob->chunks);
+    free(blob);
 }
 
 static const struct rrs_work_operations blob_operations = {
@@ -97,19 +102,31 @@ static struct rrs_error *remember_chunk(struct blob_item *blob, const struct rrs
     return NULL;
 }
 
-/* Adds a chunk, a heap block that is taken over. */
+/* Adds a chunk, whose data, a heap block, is taken over. */
+static struct rrs_error *add_work(struct rrs_trace_writer *writer, struct blob_item *blob,
+                                  const struct rrs_chunk_work *work)
+{
+    struct rrs_error *error = remember_chunk(blob, &work->head.hash);
+    if (error) {
+        free(work->data);
+        return error;
+    }
+    blob->size_bytes += work->head.size_bytes;
+    return rrs_chunk_push(writer, work);
+}
+
 static struct rrs_error *add_chunk(struct rrs_trace_writer *writer, struct blob_item *blob,
                                    uint8_t *data, size_t size_bytes)
 {
-    struct rrs_hash hash;
-    rrs_hasher_digest(writer->hasher, data, size_bytes, &hash);
-    struct rrs_error *error = remember_chunk(blob, &hash);
-    if (error) {
-        free(data);
-        return error;
-    }
-    blob->size_bytes += size_bytes;
-    return rrs_chunk_push(writer, data, size_bytes, &hash);
+    struct rrs_chunk_work work = {
+        .head.size_bytes = (uint32_t)size_bytes,
+        .data = data,
+        .data_bytes = size_bytes,
+        .filling = blob->filling,
+        .index = (uint32_t)blob->n_chunks,
+    };
+    rrs_hasher_digest(writer->hasher, data, size_bytes, &work.head.hash);
+    return add_work(writer, blob, &work);
 }
 
 /* The name: of one chunk or none, the hash of the content; of more, that of their hashes, behind
@@ -217,13 +234,51 @@ static struct rrs_error *add_file(struct rrs_trace_writer *writer, struct blob_i
     return NULL;
 }
 
+/* Adds what an earlier recording packed. `*found` is false if that does not reach to the end. */
+static struct rrs_error *add_packed(struct rrs_trace_writer *writer, struct blob_item *blob,
+                                    const struct rrs_packed_key *key, bool *found)
+{
+    struct rrs_packed_entry *entry = rrs_packed_entry_open(writer->cache, key);
+    struct rrs_chunk_work work = {.is_packed = true};
+    struct rrs_error *error = NULL;
+    *found = false;
+    if (!entry)
+        return NULL;
+    while (!error && rrs_packed_entry_next(entry, &work.head, &work.data, &work.data_bytes))
+        error = add_work(writer, blob, &work);
+    *found = !error && rrs_packed_entry_ends_well(entry);
+    rrs_packed_entry_close(entry);
+    if (!*found)
+        blob->size_bytes = blob->n_chunks = 0;
+    return error;
+}
+
+static struct rrs_error *add_file_and_keep(struct rrs_trace_writer *writer, struct blob_item *blob,
+                                           int fd, const struct rrs_packed_key *key)
+{
+    struct rrs_packed_key then;
+    bool found;
+    RRS_TRY(add_packed(writer, blob, key, &found));
+    if (found)
+        return NULL;
+    blob->filling = rrs_packed_filling_begin(writer->cache, key);
+    RRS_TRY(add_file(writer, blob, fd, key->offset_bytes, key->part_bytes));
+    if (blob->filling && (!rrs_packed_key_of(fd, key->offset_bytes, key->part_bytes, &then) ||
+                          memcmp(key, &then, sizeof then)))
+        rrs_packed_filling_give_up(blob->filling);
+    return NULL;
+}
+
 struct rrs_error *rrs_blob_put_file(struct rrs_trace_writer *writer, int fd, uint64_t offset_bytes,
                                     uint64_t size_bytes, struct rrs_hash *hash,
                                     uint64_t *stored_bytes)
 {
     struct blob_item *blob;
+    struct rrs_packed_key key;
     RRS_TRY(begin_blob(&blob));
-    struct rrs_error *error = add_file(writer, blob, fd, offset_bytes, size_bytes);
+    bool kept = writer->cache && rrs_packed_key_of(fd, offset_bytes, size_bytes, &key);
+    struct rrs_error *error = kept ? add_file_and_keep(writer, blob, fd, &key)
+                                   : add_file(writer, blob, fd, offset_bytes, size_bytes);
     if (error) {
         destroy_blob(&blob->item);
         return error;

@@ -42,10 +42,14 @@ struct rrs_error *rrs_chunk_work_prepare(struct rrs_chunk_work *work, struct rrs
 {
     struct rrs_bytes packed;
     bool exists = false;
+    if (work->is_packed)
+        return NULL;
     RRS_TRY(look_up(worker, work, &exists));
-    if (exists)
+    if (exists && !work->filling)
         return NULL;
     RRS_TRY(rrs_packer_pack(worker->packer, work->data, work->data_bytes, &packed));
+    if (work->filling)
+        rrs_packed_filling_add(work->filling, work->index, &work->head, &packed);
     return replace_data(work, &packed);
 }
 
@@ -83,8 +87,10 @@ static struct rrs_error *apply_chunk(struct rrs_work_item *item, struct rrs_comm
 
 static void destroy_chunk(struct rrs_work_item *item)
 {
-    free(((struct chunk_item *)item)->work.data);
-    free(item);
+    struct chunk_item *chunk = (struct chunk_item *)item;
+    rrs_packed_filling_destroy(chunk->work.filling);
+    free(chunk->work.data);
+    free(chunk);
 }
 
 static const struct rrs_work_operations chunk_operations = {
@@ -93,19 +99,17 @@ static const struct rrs_work_operations chunk_operations = {
     .destroy = destroy_chunk,
 };
 
-struct rrs_error *rrs_chunk_push(struct rrs_trace_writer *writer, uint8_t *data, size_t size_bytes,
-                                 const struct rrs_hash *hash)
+struct rrs_error *rrs_chunk_push(struct rrs_trace_writer *writer, const struct rrs_chunk_work *work)
 {
     struct chunk_item *chunk = calloc(1, sizeof *chunk);
     if (!chunk) {
-        free(data);
+        free(work->data);
         return rrs_error_no_memory();
     }
     chunk->item.operations = &chunk_operations;
-    chunk->item.cost_bytes = sizeof *chunk + size_bytes;
-    chunk->work.head = (struct rrs_chunk_head){(uint32_t)size_bytes, *hash};
-    chunk->work.data = data;
-    chunk->work.data_bytes = size_bytes;
+    chunk->item.cost_bytes = sizeof *chunk + work->data_bytes;
+    chunk->work = *work;
+    rrs_packed_filling_share(work->filling);
     return rrs_trace_writer_push(writer, &chunk->item, false);
 }
 

@@ -23,6 +23,13 @@
 RRS_MUST_CHECK struct rrs_error *rrs_trace_home(char **home);
 
 /**
+ * Where what files hold is kept from one recording to the next: $RRSOFT_CACHE_DIR, else
+ * $XDG_CACHE_HOME/rrsoft, else ~/.cache/rrsoft; the caller frees `*home`. NULL if there is no home
+ * directory, or RRSOFT_CACHE_DIR is empty: then nothing is to be kept.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_cache_home(char **home);
+
+/**
  * Creates the directory of a new trace of `program`, named BASENAME-N where N is one above the
  * highest in use, and points `latest` to it. `home` NULL means rrs_trace_home(); missing parts of
  * it are created. All that is created has mode 0700. Characters of the program's name that are

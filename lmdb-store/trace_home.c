@@ -64,6 +64,20 @@ struct rrs_error *rrs_trace_home(char **home)
     return rrs_path_join(directory, ".local/share/rrsoft", home);
 }
 
+struct rrs_error *rrs_cache_home(char **home)
+{
+    const char *own = getenv("RRSOFT_CACHE_DIR"), *cache_home = getenv("XDG_CACHE_HOME");
+    *home = NULL;
+    if (own) {
+        *home = own[0] ? strdup(own) : NULL;
+        return *home || !own[0] ? NULL : rrs_error_no_memory();
+    }
+    if (cache_home && cache_home[0] == '/')
+        return rrs_path_join(cache_home, "rrsoft", home);
+    const char *directory = find_home_directory();
+    return directory ? rrs_path_join(directory, ".cache/rrsoft", home) : NULL;
+}
+
 static struct rrs_error *choose_home(const char *given, char **home)
 {
     if (!given)

@@ -31,6 +31,14 @@ struct rrs_error *rrs_trace_writer_failure(struct rrs_trace_writer *writer)
     return rrs_error_copy(writer->failure); /* never changes once it is set */
 }
 
+/* ---- the cache ---- */
+
+void rrs_trace_writer_use_cache(struct rrs_trace_writer *writer, const char *path)
+{
+    if (!writer->cache)
+        writer->cache = rrs_packed_cache_open(path);
+}
+
 /* ---- queueing ---- */
 
 static struct rrs_error *check_usable(struct rrs_trace_writer *writer)
@@ -166,6 +174,7 @@ static void free_memory(struct rrs_trace_writer *writer)
     rrs_unpacker_destroy(writer->committer.unpacker);
     rrs_packed_frame_destroy(writer->committer.snapshot.frame);
     rrs_hasher_destroy(writer->hasher);
+    rrs_packed_cache_close(writer->cache);
     rrs_staged_frame_destroy(writer->staged);
     rrs_error_destroy(writer->failure);
     free(writer);

@@ -55,6 +55,13 @@ RRS_MUST_CHECK struct rrs_error *rrs_trace_writer_reader(struct rrs_trace_writer
                                                          struct rrs_trace_reader **reader);
 
 /**
+ * Keeps what files hold, hashed and packed, in the directory `path` (see rrs_cache_home()), and
+ * takes it from there when an unchanged file is stored again, by any writer. Without effect if that
+ * directory cannot be used.
+ */
+void rrs_trace_writer_use_cache(struct rrs_trace_writer *writer, const char *path);
+
+/**
  * Keeps `size_bytes` bytes (at most 16 MiB) under `name` (1 to 200 bytes), in place of what was
  * there. Errors: USAGE, or what made writing fail.
  */

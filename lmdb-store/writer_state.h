@@ -11,6 +11,7 @@
 #include "lmdb-store/chunk.h"
 #include "lmdb-store/frame.h"
 #include "lmdb-store/hash.h"
+#include "lmdb-store/packed_cache.h"
 #include "lmdb-store/record.h"
 #include "lmdb-store/trace_writer.h"
 #include "lmdb-store/work_queue.h"
@@ -84,6 +85,7 @@ struct rrs_trace_writer {
 
     /* The appender's. */
     struct rrs_hasher *hasher;
+    struct rrs_packed_cache *cache;  /* NULL: none */
     struct rrs_staged_frame *staged; /* changed under the queue's lock */
     uint64_t next_event;
     uint64_t last_tick;
@@ -161,6 +163,8 @@ struct rrs_chunk_work {
     uint8_t *data; /* the content, or the packed content */
     size_t data_bytes;
     bool is_packed;
+    struct rrs_packed_filling *filling; /* NULL, or what its packed content goes to, too, */
+    uint32_t index;                     /*   as chunk of this number */
 };
 
 /** Packs it in a worker, unless the trace has it already. */
@@ -172,9 +176,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_chunk_work_apply(const struct rrs_chunk_wor
                                                       struct rrs_committer *committer,
                                                       uint64_t *id);
 
-/** Queues a chunk of `size_bytes` bytes at `data`, a heap block that is taken over. */
-RRS_MUST_CHECK struct rrs_error *rrs_chunk_push(struct rrs_trace_writer *writer, uint8_t *data,
-                                                size_t size_bytes, const struct rrs_hash *hash);
+/** Queues a chunk. Its data, a heap block, is taken over; its filling is shared. */
+RRS_MUST_CHECK struct rrs_error *rrs_chunk_push(struct rrs_trace_writer *writer,
+                                                const struct rrs_chunk_work *work);
 
 /** Stores bytes from the committer's thread as a list of chunks, each with a reference more. */
 RRS_MUST_CHECK struct rrs_error *rrs_chunk_store_list(struct rrs_committer *committer,
