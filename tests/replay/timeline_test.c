@@ -51,21 +51,34 @@ static void __attribute__((format(printf, 1, 2))) fail(const char *format, ...)
         exit(1);
 }
 
-static uint64_t hash_memory(pid_t tid)
+static void hash_range(XXH64_state_t *state, pid_t tid, rrs_addr from, rrs_addr to)
 {
     static uint8_t buffer[1 << 20];
+    while (from < to) {
+        size_t piece = to - from < sizeof buffer ? to - from : sizeof buffer;
+        XXH64_update(state, buffer, rrs_timeline_read(timeline, tid, from, buffer, piece));
+        from += piece;
+    }
+}
+
+/* All memory that can be written to; of mappings too large for that, what lies at both ends. */
+static uint64_t hash_memory(pid_t tid)
+{
+    enum { LARGE = 256 << 20, END = 1 << 20 };
     struct rrs_timeline_mapping *mappings;
     size_t count;
     XXH64_state_t *state = XXH64_createState();
     XXH64_reset(state, 0);
     must(rrs_timeline_mappings(timeline, tid, &mappings, &count));
-    for (size_t i = 0; i < count; i++)
-        for (rrs_addr at = mappings[i].start;
-             (mappings[i].prot & PROT_WRITE) && at < mappings[i].end; at += sizeof buffer) {
-            uint64_t left = mappings[i].end - at;
-            size_t piece = left < sizeof buffer ? left : sizeof buffer;
-            XXH64_update(state, buffer, rrs_timeline_read(timeline, tid, at, buffer, piece));
-        }
+    for (size_t i = 0; i < count; i++) {
+        rrs_addr start = mappings[i].start, end = mappings[i].end;
+        bool large = end - start > LARGE;
+        if (!(mappings[i].prot & PROT_WRITE))
+            continue;
+        hash_range(state, tid, start, large ? start + END : end);
+        if (large)
+            hash_range(state, tid, end - END, end);
+    }
     rrs_timeline_free_mappings(mappings, count);
     uint64_t hash = XXH64_digest(state);
     XXH64_freeState(state);

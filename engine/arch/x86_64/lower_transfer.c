@@ -58,7 +58,8 @@ static bool has_fast_pext(void)
            !__builtin_cpu_is("amdfam17h");
 }
 
-/* Return addresses are further apart than 4 bytes; so a line of the CPU's cache covers more code. */
+/* Return addresses are further apart than 4 bytes; so a line of the CPU's cache covers more code.
+ */
 enum { SLOT_SHIFT = 2, SLOT_MASK = (RRS_ENTRY_SLOTS - 1) << SLOT_SHIFT, SMALL_SLOT_MASK = 0xffff };
 
 static uint32_t slot_shift(void)
@@ -179,12 +180,14 @@ void rrs_lower_app_return_address(struct rrs_emitter *e, int64_t pushed, int64_t
     emit_flags_of_calls(e);
 }
 
-/* Outside blocks, only what comes behind a thunk's last add is behind a push of the program's. */
+/*
+ * In front of its adds a thunk's return address is not the app's yet. What else stands outside
+ * blocks, the jump at the end of a trace for one, comes behind the program's own stores.
+ */
 bool rrs_lower_amends_stack(const uint8_t *code, bool in_block)
 {
-    static const uint8_t flags_of_calls[] = {0x39, 0xc0}, ret[] = {0xc3};
-    return in_block ? !memcmp(code, ret, sizeof ret)
-                    : memcmp(code, flags_of_calls, sizeof flags_of_calls);
+    static const uint8_t add_to_top[] = {0x48, 0x81, 0x04, 0x24}, ret[] = {0xc3};
+    return in_block ? !memcmp(code, ret, sizeof ret) : !memcmp(code, add_to_top, sizeof add_to_top);
 }
 
 /* reg = [reg], with the prefixes that stand in `load` before its REX. */
