@@ -88,8 +88,14 @@ struct rrs_error *rrs_search_step(struct rrs_search *s)
     const struct rrs_replay_task *actor = rrs_replay_actor(s->timeline->replayer);
     pid_t tid = actor ? actor->tid : 0;
     bool happens = rrs_replay_event_is_due(s->timeline->replayer);
+    bool loads = happens && s->timeline->replayer->next &&
+                 s->timeline->replayer->next->event_kind == RRS_EVENT_EXEC;
     const struct rrs_watchpoint *watch = happens ? NULL : rrs_watches_accessed(s->timeline);
     RRS_TRY(rrs_replay_step_any(s->timeline->replayer));
+    if (loads) { /* what the old program's memory held did not change: it went */
+        rrs_watches_look(s->timeline);
+        return NULL;
+    }
     const struct rrs_watchpoint *changed = rrs_watches_changed(s->timeline);
     if (changed || watch)
         hit_watch(s, changed ? changed : watch, &before, tid);
