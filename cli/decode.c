@@ -102,9 +102,9 @@ static struct rrs_error *format_call(struct decoder *decoder, const struct rrs_e
 {
     struct rrs_syscall call = call_of(event);
     struct event_memory memory;
-    const struct rrs_memory_reader reader = {event_memory_read, &memory};
-    const struct rrs_print_options options = {.max_string = decoder->max_string,
-                                              .at_entry = at_entry};
+    const struct rrs_memory_reader reader = {.read = event_memory_read, .context = &memory};
+    const struct rrs_print_options options = {
+        .max_string = decoder->max_string, .at_entry = at_entry, .in_part = true};
     event_memory_init(&memory, decoder->reader, event);
     if (!grow_line(decoder, LINE_FIRST_ROOM))
         return rrs_error_no_memory();

@@ -33,7 +33,8 @@ static void print_call(const struct rrs_event *event, const struct rrs_item *ite
 {
     char line[2048];
     struct rrs_item result;
-    const struct rrs_memory_reader memory = {read_written, (void *)(uintptr_t)event};
+    const struct rrs_memory_reader memory = {.read = read_written,
+                                             .context = (void *)(uintptr_t)event};
     bool ended = rrs_item_find(event->data, event->size_bytes, RRS_ITEM_RESULT, &result);
     struct rrs_syscall call = {.number = item->call.number, .result = ended ? result.result : 0};
     memcpy(call.args, item->call.args, sizeof call.args);
@@ -117,6 +118,9 @@ static void print_item(const struct rrs_event *event, const struct rrs_item *ite
     case RRS_ITEM_WRITE:
     case RRS_ITEM_BLOB:
         printf("memory %#" PRIx64 ", %" PRIu64 " bytes\n", item->write.address, item->write.size);
+        return;
+    case RRS_ITEM_INPUT:
+        printf("reads %#" PRIx64 ", %" PRIu64 " bytes\n", item->write.address, item->write.size);
         return;
     case RRS_ITEM_MAP:
         print_map(&item->map);

@@ -31,7 +31,8 @@ struct piece {
 
 static bool has_range(const struct rrs_item *item)
 {
-    return (item->kind == RRS_ITEM_WRITE || item->kind == RRS_ITEM_BLOB) &&
+    return (item->kind == RRS_ITEM_WRITE || item->kind == RRS_ITEM_BLOB ||
+            item->kind == RRS_ITEM_INPUT) &&
            item->write.size <= UINT64_MAX - item->write.address;
 }
 
@@ -60,7 +61,7 @@ static struct piece find_piece(struct event_memory *memory, rrs_addr address)
 static bool copy_piece(struct event_memory *memory, const struct rrs_item *item, uint64_t offset,
                        void *buffer, size_t bytes)
 {
-    if (item->kind == RRS_ITEM_WRITE) {
+    if (item->kind != RRS_ITEM_BLOB) {
         memcpy(buffer, item->write.bytes + offset, bytes);
         return true;
     }

@@ -130,14 +130,22 @@ void rrs_body_put_pair(struct rrs_body *body, enum rrs_item_kind kind, const voi
         put_raw(body, second, second_bytes);
 }
 
-void rrs_body_put_write(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size)
+static void put_memory(struct rrs_body *body, enum rrs_item_kind kind, rrs_addr address,
+                       const void *bytes, size_t size)
 {
     uint8_t head[RRS_VARINT_MAX_BYTES];
     size_t head_bytes = (size_t)(rrs_varint_write(head, address) - head);
-    put_number(body, RRS_ITEM_WRITE);
-    put_number(body, head_bytes + size);
-    put_raw(body, head, head_bytes);
-    put_raw(body, bytes, size);
+    rrs_body_put_pair(body, kind, head, head_bytes, bytes, size);
+}
+
+void rrs_body_put_write(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size)
+{
+    put_memory(body, RRS_ITEM_WRITE, address, bytes, size);
+}
+
+void rrs_body_put_input(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size)
+{
+    put_memory(body, RRS_ITEM_INPUT, address, bytes, size);
 }
 
 void rrs_body_put_blob(struct rrs_body *body, rrs_addr address, uint64_t size,
@@ -301,6 +309,7 @@ static bool take_item(struct input *in, struct rrs_item *item)
         item->bytes.size = (size_t)(in->end - in->at);
         break;
     case RRS_ITEM_WRITE:
+    case RRS_ITEM_INPUT:
         item->write.address = take_number(in);
         item->write.bytes = in->at;
         item->write.size = (size_t)(in->end - in->at);

@@ -15,25 +15,26 @@
 
 /* The numbers are in traces: new kinds go to the end. */
 enum rrs_item_kind {
-    RRS_ITEM_PC = 1,  /* where the task stood */
-    RRS_ITEM_CALL,    /* a system call: number and arguments */
-    RRS_ITEM_RESULT,  /* what it returned, -errno included */
-    RRS_ITEM_REGS,    /* registers afterwards, as far as they are not what is expected */
-    RRS_ITEM_XSTATE,  /* the XSAVE image afterwards */
-    RRS_ITEM_WRITE,   /* memory that the kernel wrote: the bytes */
-    RRS_ITEM_BLOB,    /* the same, the bytes being a blob */
-    RRS_ITEM_MAP,     /* a mapping came to be */
-    RRS_ITEM_SIGINFO, /* 128 bytes */
-    RRS_ITEM_ACTION,  /* of a signal: enum rrs_signal_action */
-    RRS_ITEM_TASK,    /* of a new task, and of an exec */
-    RRS_ITEM_STATUS,  /* wait status of an ended task */
-    RRS_ITEM_PROGRAM, /* of an exec: path of the executable */
-    RRS_ITEM_RUNTIME, /* of an exec: index of the runtime's base; the program's break */
-    RRS_ITEM_SHOWN,   /* what a call wrote could be seen: on standard output (1) or error (2) */
-    RRS_ITEM_TARGET,  /* the memory items behind this one are about another task's memory */
-    RRS_ITEM_COPIED,  /* with SHOWN: the bytes that the kernel moved there, a blob */
+    RRS_ITEM_PC = 1,   /* where the task stood */
+    RRS_ITEM_CALL,     /* a system call: number and arguments */
+    RRS_ITEM_RESULT,   /* what it returned, -errno included */
+    RRS_ITEM_REGS,     /* registers afterwards, as far as they are not what is expected */
+    RRS_ITEM_XSTATE,   /* the XSAVE image afterwards */
+    RRS_ITEM_WRITE,    /* memory that the kernel wrote: the bytes */
+    RRS_ITEM_BLOB,     /* the same, the bytes being a blob */
+    RRS_ITEM_MAP,      /* a mapping came to be */
+    RRS_ITEM_SIGINFO,  /* 128 bytes */
+    RRS_ITEM_ACTION,   /* of a signal: enum rrs_signal_action */
+    RRS_ITEM_TASK,     /* of a new task, and of an exec */
+    RRS_ITEM_STATUS,   /* wait status of an ended task */
+    RRS_ITEM_PROGRAM,  /* of an exec: path of the executable */
+    RRS_ITEM_RUNTIME,  /* of an exec: index of the runtime's base; the program's break */
+    RRS_ITEM_SHOWN,    /* what a call wrote could be seen: on standard output (1) or error (2) */
+    RRS_ITEM_TARGET,   /* the memory items behind this one are about another task's memory */
+    RRS_ITEM_COPIED,   /* with SHOWN: the bytes that the kernel moved there, a blob */
     RRS_ITEM_CHECKSUM, /* checksum.h */
-    RRS_ITEM_LAST = RRS_ITEM_CHECKSUM,
+    RRS_ITEM_INPUT,    /* memory that a call read, for people: what a printed line shows of it */
+    RRS_ITEM_LAST = RRS_ITEM_INPUT,
 };
 
 enum rrs_signal_action {
@@ -85,7 +86,7 @@ struct rrs_item {
         struct {
             rrs_addr address;
             uint64_t size;
-            const uint8_t *bytes; /* WRITE; not aligned */
+            const uint8_t *bytes; /* WRITE, INPUT; not aligned */
             struct rrs_hash hash; /* BLOB, COPIED */
         } write;
         struct rrs_map_item map;
@@ -128,6 +129,7 @@ void rrs_body_put_bytes(struct rrs_body *body, enum rrs_item_kind kind, const vo
 void rrs_body_put_pair(struct rrs_body *body, enum rrs_item_kind kind, const void *first,
                        size_t first_bytes, const void *second, size_t second_bytes);
 void rrs_body_put_write(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size);
+void rrs_body_put_input(struct rrs_body *body, rrs_addr address, const void *bytes, size_t size);
 void rrs_body_put_blob(struct rrs_body *body, rrs_addr address, uint64_t size,
                        const struct rrs_hash *hash);
 void rrs_body_put_map(struct rrs_body *body, const struct rrs_map_item *map);

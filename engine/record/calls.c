@@ -5,6 +5,8 @@
 #include "engine/run/code_calls.h"
 #include "engine/run/pi_futex.h"
 #include "engine/syscalls/outputs.h"
+#include "engine/syscalls/print.h"
+#include "engine/syscalls/table.h"
 #include "lmdb-store/blob.h"
 #include "lmdb-store/scope.h"
 
@@ -20,11 +22,64 @@ void rrs_recorder_add_call(struct rrs_recorder *recorder, const struct rrs_task 
     rrs_body_put_call(&recorder->body, task->call, arguments);
 }
 
+/* --- what was read --- */
+
+/* Of strings that are data, so much is shown at most; and of one call in all. */
+enum { INPUT_STRING_MAX = 128, INPUTS_MAX_BYTES = 4096 };
+
+struct inputs {
+    struct rrs_recorder *recorder;
+    const struct rrs_task *task;
+    size_t bytes;
+};
+
+static size_t read_input(void *context, rrs_addr address, void *buffer, size_t bytes)
+{
+    const struct inputs *inputs = context;
+    return rrs_tracee_read(inputs->task->tid, address, buffer, bytes);
+}
+
+static void add_input(void *context, rrs_addr address, const void *content, size_t bytes)
+{
+    struct inputs *inputs = context;
+    if (!bytes || inputs->bytes + bytes > INPUTS_MAX_BYTES)
+        return;
+    inputs->bytes += bytes;
+    rrs_body_put_input(&inputs->recorder->body, address, content, bytes);
+}
+
+static bool has_inputs(const struct rrs_syscall *call)
+{
+    const struct rrs_syscall_shape *shape = rrs_syscall_shape(call->number, call->args);
+    for (unsigned i = 0; shape && i < shape->argument_count; i++)
+        if (shape->arguments[i].direction & RRS_DIRECTION_IN)
+            return true;
+    return false;
+}
+
+/* Whoever looks at the trace sees what the call was about, without a replay. */
+static void add_inputs(struct rrs_recorder *recorder, const struct rrs_task *task)
+{
+    const struct user_regs_struct *r = &task->call_regs;
+    struct inputs inputs = {recorder, task, 0};
+    const struct rrs_memory_reader memory = {
+        .read = read_input, .context = &inputs, .used = add_input};
+    const struct rrs_syscall call = {
+        .number = task->call,
+        .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
+    };
+    const struct rrs_print_options options = {
+        .max_string = INPUT_STRING_MAX, .at_entry = true, .reads_only = true};
+    if (has_inputs(&call)) /* a printed line reads just what is to be shown */
+        rrs_syscall_print(&call, &memory, &options, NULL, 0);
+}
+
 struct rrs_error *rrs_record_call_begins(void *context, struct rrs_task *task)
 {
     struct rrs_recorder *recorder = context;
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     rrs_recorder_add_call(recorder, task);
+    add_inputs(recorder, task);
     if (rrs_pi_futex_word(task))
         RRS_TRY(rrs_recorder_add_memory(recorder, task, rrs_pi_futex_word(task), 4));
     if (task->call == SYS_exit) /* of a leader that other threads outlive */
@@ -79,7 +134,7 @@ struct rrs_error *rrs_recorder_add_outputs(struct rrs_recorder *recorder,
 {
     const struct user_regs_struct *r = &task->call_regs;
     struct outputs outputs = {recorder, task};
-    const struct rrs_memory_reader memory = {read_memory, &outputs};
+    const struct rrs_memory_reader memory = {.read = read_memory, .context = &outputs};
     const struct rrs_syscall call = {
         .number = task->call,
         .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
@@ -196,6 +251,7 @@ struct rrs_error *rrs_record_call_ends(void *context, struct rrs_task *task,
     RRS_TRY(rrs_recorder_begin(recorder, task, task->call_pc));
     rrs_recorder_add_call(recorder, task);
     rrs_body_put_result(&recorder->body, (int64_t)after->rax);
+    add_inputs(recorder, task);
     RRS_TRY(add_effects(recorder, task, after));
     RRS_TRY(rrs_recorder_add_checksum(recorder, task, after));
     take_note(task, (int64_t)after->rax);

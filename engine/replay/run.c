@@ -175,7 +175,8 @@ static size_t read_memory(void *context, rrs_addr address, void *buffer, size_t 
 void rrs_replay_print_call(const struct rrs_task *task, char *buffer, size_t bytes)
 {
     const struct user_regs_struct *r = &task->call_regs;
-    const struct rrs_memory_reader memory = {read_memory, (void *)(uintptr_t)task};
+    const struct rrs_memory_reader memory = {.read = read_memory,
+                                             .context = (void *)(uintptr_t)task};
     const struct rrs_syscall call = {.number = task->call,
                                      .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
     rrs_syscall_print(&call, &memory, &(struct rrs_print_options){.at_entry = true}, buffer, bytes);

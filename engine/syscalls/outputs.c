@@ -16,7 +16,12 @@ enum {
 
 bool rrs_outputs_read(const struct rrs_outputs *o, rrs_addr addr, void *buffer, size_t bytes)
 {
-    return o->memory->read(o->memory->context, addr, buffer, bytes) == bytes;
+    const struct rrs_memory_reader *memory = o->memory;
+    if (memory->read(memory->context, addr, buffer, bytes) != bytes)
+        return false;
+    if (memory->used)
+        memory->used(memory->context, addr, buffer, bytes);
+    return true;
 }
 
 uint32_t rrs_outputs_read32(const struct rrs_outputs *o, rrs_addr addr)

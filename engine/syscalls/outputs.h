@@ -16,10 +16,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** How a task's memory is read: `read` returns how many bytes it could, from the start on. */
+/**
+ * How a task's memory is read: `read` returns how many bytes it could, from the start on. `used`
+ * (NULL: nobody asks) is told what of that the result depends on.
+ */
 struct rrs_memory_reader {
     size_t (*read)(void *context, rrs_addr addr, void *buffer, size_t bytes);
     void *context;
+    void (*used)(void *context, rrs_addr addr, const void *content, size_t bytes);
 };
 
 /** One system call, with the arguments that it had at its entry. */

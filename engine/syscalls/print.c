@@ -345,6 +345,8 @@ size_t rrs_syscall_print(const struct rrs_syscall *call, const struct rrs_memory
     const struct rrs_print_options *o = options ? options : &defaults;
     struct rrs_printer p = {
         .outputs = {.call = call, .memory = memory, .at_entry = o->at_entry, .whole = o->at_entry},
+        .in_part = o->in_part,
+        .reads_only = o->reads_only,
         .max_string = o->max_string ? o->max_string : DEFAULT_STRING,
         .max_elements = o->max_elements ? o->max_elements : DEFAULT_ELEMENTS,
         .buffer = buffer,
@@ -380,7 +382,7 @@ static size_t read_siginfo(void *context, rrs_addr addr, void *buffer, size_t by
 size_t rrs_siginfo_print(const siginfo_t *info, char *buffer, size_t bytes)
 {
     siginfo_t copy = *info;
-    const struct rrs_memory_reader memory = {read_siginfo, &copy};
+    const struct rrs_memory_reader memory = {.read = read_siginfo, .context = &copy};
     struct rrs_printer p = {.outputs.memory = &memory, .buffer = buffer, .size = bytes};
     if (bytes)
         *buffer = 0;

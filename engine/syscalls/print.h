@@ -20,6 +20,8 @@ struct rrs_print_options {
     uint32_t max_string;   /* bytes shown of a string; 0: 32; 4096 at most */
     uint32_t max_elements; /* shown of an array; 0: 32 */
     bool at_entry;         /* the call has not ended: no result, outputs as addresses */
+    bool reads_only;       /* nothing is written: for a reader that wants to know what is used */
+    bool in_part;          /* of a buffer that cannot be read as a whole, what can be is shown */
 };
 
 /**

@@ -99,7 +99,7 @@ static void print_array(struct rrs_printer *p, const struct rrs_argument *argume
     if (plain) {
         if (!rrs_print_element(p, kind, addr))
             rrs_print_address(p, addr);
-    } else if (count && p->outputs.memory->read(p->outputs.memory->context, addr, &byte, 1) != 1) {
+    } else if (count && !rrs_outputs_read(&p->outputs, addr, &byte, 1)) {
         rrs_print_address(p, addr);
     } else {
         print_elements(p, kind, addr, count);

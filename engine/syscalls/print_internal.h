@@ -9,6 +9,7 @@
 struct rrs_printer {
     struct rrs_outputs outputs; /* reads, and counts elements */
     uint32_t max_string, max_elements;
+    bool in_part, reads_only;
     char *buffer;
     size_t size, length; /* room, and what the whole text has so far */
 };

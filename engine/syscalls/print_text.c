@@ -10,6 +10,8 @@
 
 void rrs_print_text(struct rrs_printer *p, const char *format, ...)
 {
+    if (p->reads_only)
+        return;
     va_list arguments;
     size_t room = p->length < p->size ? p->size - p->length : 0;
     va_start(arguments, format);
@@ -132,6 +134,8 @@ static void print_byte(struct rrs_printer *p, uint8_t byte, bool digit_follows)
 
 static void print_quoted(struct rrs_printer *p, const uint8_t *bytes, size_t count, bool cut)
 {
+    if (p->reads_only)
+        return;
     rrs_print_text(p, "\"");
     for (size_t i = 0; i < count; i++)
         print_byte(p, bytes[i], i + 1 < count && isdigit(bytes[i + 1]));
@@ -150,18 +154,26 @@ void rrs_print_memory_bytes(struct rrs_printer *p, rrs_addr addr, uint64_t count
     uint8_t bytes[MOST];
     uint64_t shown = count < p->max_string ? count : p->max_string;
     shown = shown < MOST ? shown : MOST;
-    if (!rrs_outputs_read(&p->outputs, addr, bytes, shown))
+    const struct rrs_memory_reader *memory = p->outputs.memory;
+    if (p->in_part)
+        shown = memory->read(memory->context, addr, bytes, shown);
+    if ((!shown && count) || !rrs_outputs_read(&p->outputs, addr, bytes, shown))
         return rrs_print_address(p, addr);
     print_quoted(p, bytes, shown, shown < count);
 }
 
 void rrs_print_string(struct rrs_printer *p, rrs_addr addr, uint64_t most)
 {
+    enum { MOST_ARE_SHORTER = 256 };
     uint8_t bytes[4096];
     const struct rrs_memory_reader *memory = p->outputs.memory;
-    size_t count = memory->read(memory->context, addr, bytes, sizeof bytes);
+    size_t count = memory->read(memory->context, addr, bytes, MOST_ARE_SHORTER);
+    if (count == MOST_ARE_SHORTER && !memchr(bytes, 0, count))
+        count = memory->read(memory->context, addr, bytes, sizeof bytes);
     size_t length = strnlen((char *)bytes, count);
     if (length == count && count < sizeof bytes) /* it runs out of what can be read */
         return rrs_print_address(p, addr);
+    if (memory->used)
+        memory->used(memory->context, addr, bytes, length < count ? length + 1 : count);
     print_quoted(p, bytes, length < most ? length : most, length > most);
 }

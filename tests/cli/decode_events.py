@@ -15,6 +15,8 @@ if child == 0:
 os.waitpid(child, 0)
 signal.signal(signal.SIGUSR1, lambda *_: None)
 os.kill(os.getpid(), signal.SIGUSR1)
+os.writev(1, [b"one\\n", b"x" * 300])
+os.access("/no such \\"file\\"", os.R_OK)
 thread = threading.Thread(target=lambda: os.read(os.open("/etc/passwd", os.O_RDONLY), 300))
 thread.start()
 thread.join()
@@ -39,8 +41,11 @@ class Decode(Case):
                        r"\+\+\+ new process, made by \d+",
                        r"\+\+\+ new thread of process \d+, made by \d+, CLONE_VM\|",
                        r"\+\+\+ exited with 7 \+\+\+", r"\+\+\+ killed by SIGABRT",
+                       r'openat\(AT_FDCWD, "/etc/passwd", O_RDONLY\|O_CLOEXEC', r'access\("/no such \\"file\\"", R_OK\) = -1 ENOENT',
+                       r'writev\(1, \[{iov_base="one\\n", iov_len=4}, {iov_base="x{32}"\.\.\., iov_len=300}\], 2\) = 304',
                        r"read\(\d+, \"root:x:0:0", r"instruction at 0x[0-9a-f]+ gives r"):
             self.assertTrue(re.search(wanted, text), wanted)
+        self.assertRegex(self.rrsoft("dump", "--strings", "200"), r'iov_base="x{128}"\.\.\., iov_len=300', "what was saved of it")
 
     def test_options(self):
         self.record("/bin/sh", "-c", "exit 3", exit_code=3)

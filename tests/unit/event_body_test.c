@@ -54,6 +54,7 @@ static void put_all(struct rrs_body *body)
     struct rrs_page_sum pages[] = {{0x1000, 7}, {0x5000, 0}};
     struct rrs_checksum_head head = {.registers = {5}, .flags = RRS_CHECKSUM_GUESSED};
     rrs_body_put_checksum(body, &head, &(struct rrs_page_sums){pages, 2, 2});
+    rrs_body_put_input(body, 0x3000, some_bytes, 20);
 }
 
 static void check_checksum(const struct rrs_item *item)
@@ -111,6 +112,10 @@ static void check_item(const struct rrs_item *item)
     case RRS_ITEM_WRITE:
         CHECK(item->write.address == 0x1000 && item->write.size == 300);
         CHECK(!memcmp(item->write.bytes, some_bytes, 300));
+        break;
+    case RRS_ITEM_INPUT:
+        CHECK(item->write.address == 0x3000 && item->write.size == 20);
+        CHECK(!memcmp(item->write.bytes, some_bytes, 20));
         break;
     case RRS_ITEM_BLOB:
         CHECK(item->write.address == 0x2000 && item->write.size == 1ull << 33);
@@ -185,7 +190,7 @@ static size_t read_through(const uint8_t *bytes, size_t size, bool *malformed)
         CHECK(++count <= size);
         if (item.kind == RRS_ITEM_MAP)
             CHECK(item.map.path_bytes <= size && item.map.start < item.map.end);
-        if (item.kind == RRS_ITEM_WRITE)
+        if (item.kind == RRS_ITEM_WRITE || item.kind == RRS_ITEM_INPUT)
             CHECK(item.write.size <= size);
     }
     *malformed = reader.malformed;

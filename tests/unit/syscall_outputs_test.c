@@ -97,7 +97,7 @@ static void take_copies(struct trial *trial)
 static int run_trial(const struct test_case *test, uint8_t pattern, struct stage *stage)
 {
     static struct trial trial;
-    struct rrs_memory_reader memory = {trial_read_own, NULL};
+    struct rrs_memory_reader memory = {.read = trial_read_own};
     struct rrs_syscall call = {.number = test->number};
     trial.test = test;
     trial.pattern = pattern;

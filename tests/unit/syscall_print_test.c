@@ -39,7 +39,7 @@ static bool is_left_out(const struct test_case *test)
 static void print_call(struct trial *trial, const struct stage *stage, FILE *out, int index)
 {
     static char line[LINE_BYTES];
-    struct rrs_memory_reader memory = {trial_read_own, NULL};
+    struct rrs_memory_reader memory = {.read = trial_read_own};
     struct rrs_syscall call = {.number = cases[index].number};
     memset(trial, 0, sizeof *trial);
     trial->test = &cases[index];
@@ -177,7 +177,7 @@ static void options_are_obeyed(void)
 {
     static const char text[] = "0123456789";
     char line[128], small[8];
-    struct rrs_memory_reader own = {trial_read_own, NULL}, nothing = {read_nothing, NULL};
+    struct rrs_memory_reader own = {.read = trial_read_own}, nothing = {.read = read_nothing};
     struct rrs_print_options few = {.max_string = 3}, entry = {.at_entry = true};
     struct rrs_syscall call = {
         .number = RRS_SYS_write, .args = {1, (uintptr_t)text, 10}, .result = 10};
@@ -220,7 +220,7 @@ static void anything_is_printed(void)
     static char line[LINE_BYTES];
     uint64_t seed = (uint64_t)time(NULL);
     printf("seed %" PRIu64 "\n", seed);
-    struct rrs_memory_reader memory = {read_anything, &seed};
+    struct rrs_memory_reader memory = {.read = read_anything, .context = &seed};
     for (int i = 0; i < RRS_SYSCALLS_END * ROUNDS; i++) {
         struct rrs_syscall call = {.number = i % (RRS_SYSCALLS_END + 2)};
         for (int j = 0; j < 6; j++)
