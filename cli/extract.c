@@ -40,6 +40,15 @@ static bool is_same_content(const struct source *a, const struct source *b)
     return memcmp(&a->hash, &b->hash, sizeof a->hash) == 0 && a->offset == b->offset;
 }
 
+/* Of a large file each mapping is recorded for itself; the one of its code is all of it. */
+static bool is_part_of(const struct source *part, const struct source *whole)
+{
+    enum { PAGE_BYTES = 4096 };
+    return strcmp(part->path, whole->path) == 0 && part->offset >= whole->offset &&
+           part->offset + part->bytes < whole->offset + whole->bytes &&
+           part->bytes % PAGE_BYTES == 0;
+}
+
 typedef bool matcher(const char *name, const struct source *source);
 
 static struct rrs_error *find(const struct source_list *list, const char *name, matcher *matches,
@@ -51,12 +60,14 @@ static struct rrs_error *find(const struct source_list *list, const char *name, 
         char one[RRS_HASH_TEXT_BYTES], other[RRS_HASH_TEXT_BYTES];
         if (!matches(name, source))
             continue;
-        if (first && !is_same_content(first, source))
+        if (first && is_part_of(source, first))
+            continue;
+        if (first && !is_same_content(first, source) && !is_part_of(first, source))
             return rrs_error_create(
                 RRS_ERROR_USAGE,
                 "extract: '%s' can mean several files: name one by path or hash (%.16s, %.16s...)",
                 name, rrs_hash_format(&first->hash, one), rrs_hash_format(&source->hash, other));
-        if (!first)
+        if (!first || is_part_of(first, source))
             first = source;
     }
     *found = first;

@@ -75,11 +75,15 @@ void rrs_replay_describe_pc(const struct rrs_replayer *replayer, const struct rr
                             rrs_addr pc, char *buffer, size_t bytes)
 {
     struct symbol found = {0};
+    struct rrs_trace_files *files = NULL;
+    uint64_t at = replayer->next ? replayer->next->number : UINT64_MAX;
     _cleanup_close_ int fd = -1;
     const struct rrs_map_entry *entry = rrs_map_list_at(&task->space->maps, pc);
     bool in_file = entry && entry->path && entry->path[0] == '/';
     if (in_file)
-        rrs_error_destroy(rrs_trace_open_file(replayer->reader, replayer->log, entry->path, &fd));
+        rrs_error_destroy(
+            rrs_trace_open_file(replayer->reader, replayer->log, &files, entry->path, at, &fd));
+    rrs_trace_files_destroy(files);
     if (fd >= 0)
         search_file(fd, entry->file_offset + (pc - entry->start), &found);
     if (found.name[0])

@@ -58,6 +58,7 @@ void rrs_timeline_destroy(struct rrs_timeline *timeline)
         rrs_live_checkpoint_destroy(timeline->replayer, timeline->checkpoints[i]);
     rrs_live_checkpoint_destroy(timeline->replayer, timeline->near);
     rrs_live_checkpoint_destroy(timeline->replayer, timeline->trial);
+    rrs_trace_files_destroy(timeline->files);
     rrs_replayer_destroy(timeline->replayer);
     rrs_trace_reader_destroy(timeline->reader);
     for (size_t i = 0; i < timeline->watchpoint_count; i++)
@@ -233,5 +234,9 @@ struct rrs_error *rrs_timeline_auxv(struct rrs_timeline *timeline, pid_t tid,
 
 struct rrs_error *rrs_timeline_open_file(struct rrs_timeline *timeline, const char *path, int *fd)
 {
-    return rrs_trace_open_file(timeline->reader, timeline->replayer->log, path, fd);
+    struct rrs_position here;
+    pid_t running;
+    rrs_timeline_position(timeline, &here, &running);
+    return rrs_trace_open_file(timeline->reader, timeline->replayer->log, &timeline->files, path,
+                               here.event, fd);
 }

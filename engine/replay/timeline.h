@@ -222,8 +222,9 @@ RRS_MUST_CHECK struct rrs_error *rrs_timeline_auxv(struct rrs_timeline *timeline
 
 /**
  * A file that was mapped at any time of the recording, by the path that it had: opens an unnamed
- * file of the host with what of it is in the trace (what was never mapped reads as zeros). The
- * caller closes `*fd`. Errors: NOT_FOUND.
+ * file of the host with what of it is in the trace (what was never mapped reads as zeros). If it
+ * had several contents in turn, those that were mapped last before this position count. The caller
+ * closes `*fd`. Errors: NOT_FOUND.
  */
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_open_file(struct rrs_timeline *timeline,
                                                         const char *path, int *fd);

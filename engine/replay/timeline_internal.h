@@ -27,6 +27,7 @@ struct rrs_watchpoint {
 struct rrs_timeline {
     struct rrs_trace_reader *reader;
     struct rrs_replayer *replayer;
+    struct rrs_trace_files *files; /* that were mapped; NULL: not looked for yet */
     struct rrs_timeline_options options;
     volatile sig_atomic_t interrupted;
     bool lost; /* the replayer stands at no position: it was stopped in the middle of something */

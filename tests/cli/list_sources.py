@@ -3,14 +3,19 @@
 import hashlib
 import os
 import pathlib
+import shutil
 import unittest
 
 from support import Case
 
-# Maps the file given, changes it by way of another file, and maps it again; and a part of a large one.
+# Maps the file given, changes it by way of another file, and maps it again; and a part of a large one. Of a
+# large file with code a part and the code are mapped: of the latter the recording has all.
 SCRIPT = """
 import mmap, os, sys
-name, large = sys.argv[1:]
+name, large, code = sys.argv[1:]
+with open(code, "rb") as file:
+    mmap.mmap(file.fileno(), 8192, mmap.MAP_PRIVATE, mmap.PROT_READ)[:]
+    mmap.mmap(file.fileno(), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC, offset=4096)[:]
 for text in (b"first content", b"second content"):
     with open(name + ".new", "wb") as file:
         file.write(text)
@@ -29,7 +34,9 @@ class Sources(Case):
         with open(self.large, "wb") as file:
             file.seek(20 << 20)
             file.write(bytes(range(256)) * 64)
-        self.record("/usr/bin/python3", "-S", "-c", SCRIPT, str(self.data), str(self.large))
+        self.code = self.top / "code"
+        shutil.copyfile(self.large, self.code)
+        self.record("/usr/bin/python3", "-S", "-c", SCRIPT, str(self.data), str(self.large), str(self.code))
 
     def run_bytes(self, *words):
         done = self.run_program(os.environ["RRSOFT"], *words)
@@ -61,6 +68,8 @@ class Sources(Case):
         first = hashlib.blake2b(b"first content").hexdigest()[:16]
         self.assertEqual(self.run_bytes("extract", first), b"first content")
         self.assertEqual(self.run_bytes("extract", "large"), bytes(range(256)) * 32)
+        self.assertEqual(len([row for row in self.json("sources") if row["path"] == str(self.code)]), 2)
+        self.assertEqual(self.run_bytes("extract", "code"), self.code.read_bytes(), "the whole file, not one of its pages")
 
     def test_mistakes(self):
         self.fails("extract", "data", exit_code=2, match="several files.*hash")
