@@ -19,6 +19,8 @@ static void remove_at(struct attached *attached, size_t i)
     attached->count--;
     memmove(&attached->pids[i], &attached->pids[i + 1],
             (attached->count - i) * sizeof attached->pids[0]);
+    memmove(&attached->programs[i], &attached->programs[i + 1],
+            (attached->count - i) * sizeof attached->programs[0]);
 }
 
 bool attached_has(const struct attached *attached, pid_t pid)
@@ -32,6 +34,7 @@ void attached_add(struct attached *attached, pid_t pid)
         return;
     if (attached->count == ATTACHED_MAX)
         remove_at(attached, 0);
+    attached->programs[attached->count] = 0;
     attached->pids[attached->count++] = pid;
 }
 
@@ -40,6 +43,12 @@ void attached_remove(struct attached *attached, pid_t pid)
     size_t i = find(attached, pid);
     if (i < attached->count)
         remove_at(attached, i);
+}
+
+uint64_t *attached_program(struct attached *attached, pid_t pid)
+{
+    size_t i = find(attached, pid);
+    return i < attached->count ? &attached->programs[i] : NULL;
 }
 
 bool attached_select(server *server, pid_t pid)

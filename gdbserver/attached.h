@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct rrs_gdbserver;
@@ -16,6 +17,7 @@ enum { ATTACHED_MAX = 64 };
 
 struct attached {
     pid_t pids[ATTACHED_MAX];
+    uint64_t programs[ATTACHED_MAX]; /* the event that loaded the one that gdb knows; 0: unknown */
     size_t count;
 };
 
@@ -23,6 +25,9 @@ struct attached {
 void attached_add(struct attached *attached, pid_t pid);
 void attached_remove(struct attached *attached, pid_t pid);
 bool attached_has(const struct attached *attached, pid_t pid);
+
+/** Where the program is noted that gdb takes the process to execute; NULL if it is not attached. */
+uint64_t *attached_program(struct attached *attached, pid_t pid);
 
 /** gdb means this process from here on. False if it is not attached to it. */
 bool attached_select(struct rrs_gdbserver *server, pid_t pid);

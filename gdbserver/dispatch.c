@@ -92,6 +92,14 @@ static const struct packet_row *find_row(const uint8_t *packet, size_t size)
     return NULL;
 }
 
+/* See trial_settle(). */
+static bool comes_amid_calls(packet_handler handle)
+{
+    return handle == handle_write_register || handle == handle_write_registers ||
+           handle == handle_write_memory || handle == handle_write_siginfo ||
+           handle == handle_insert_breakpoint || handle == handle_remove_breakpoint;
+}
+
 static void reply_error(server *server, struct rrs_error *error)
 {
     buffer_clear(&server->reply);
@@ -114,6 +122,8 @@ bool dispatch(server *server, const uint8_t *packet, size_t size)
         reply_refuse(server);
         return !row->silent;
     }
+    if (!comes_amid_calls(row->handle))
+        trial_settle(server);
     struct rrs_error *error = row->handle(server, &arguments);
     if (!error && server->reply.failed)
         error = rrs_error_no_memory();

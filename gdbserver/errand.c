@@ -44,6 +44,26 @@ static bool watched_changed(server *server, struct watched *watched)
            (!watched->was_there || memcmp(watched->old, watched->now, watched->bytes) != 0);
 }
 
+/*
+ * Memory that was not there in the beginning has got its first value from the kernel, when the file
+ * was mapped or the page was made: no instruction wrote it. So the value in front of the first hit
+ * is the one from which it changed.
+ */
+static struct rrs_error *watched_look_before(server *server, struct watched *watched)
+{
+    struct rrs_position here;
+    pid_t running;
+    if (watched->was_there)
+        return NULL;
+    struct rrs_stop stop = server->stop;
+    rrs_timeline_position(server->timeline, &here, &running);
+    RRS_TRY(rrs_timeline_step(server->timeline, RRS_BACKWARD, stop.tid, &server->stop));
+    watched->was_there = watched_read(server, watched, watched->old);
+    RRS_TRY(rrs_timeline_seek(server->timeline, &here, &server->stop));
+    server->stop = stop;
+    return NULL;
+}
+
 static void watched_keep(struct watched *watched)
 {
     memcpy(watched->old, watched->now, watched->bytes);
@@ -120,6 +140,9 @@ static struct rrs_error *collect_changes(server *server)
             break;
         if (!thread_exists(server, server->stop.tid) || !watched_changed(server, watched))
             continue;
+        error = watched_look_before(server, watched);
+        if (error)
+            break;
         add_change_row(server, watched, false);
         watched_keep(watched);
         found++;

@@ -180,7 +180,7 @@ struct rrs_error *event_stops_arrive(server *server)
     return NULL;
 }
 
-static struct rrs_error *describe_program(server *server, struct buffer *fields)
+struct rrs_error *event_stops_describe_program(server *server, struct buffer *fields)
 {
     const char *path;
     RRS_TRY(rrs_timeline_program(server->timeline, server->stop.tid, &path));
@@ -202,7 +202,7 @@ struct rrs_error *event_stops_describe(server *server, struct buffer *fields, in
         *signal = is_next ? gdb_signal(info.si_signo) : GDB_SIGNAL_UNKNOWN;
         return NULL;
     case RRS_EVENT_EXEC:
-        return describe_program(server, fields);
+        return event_stops_describe_program(server, fields);
     case RRS_EVENT_TASK_NEW:
         return fork_stops_describe(server, fields);
     default:

@@ -20,6 +20,10 @@ RRS_MUST_CHECK struct rrs_error *event_stops_return(server *server, enum rrs_dir
 RRS_MUST_CHECK struct rrs_error *event_stops_arrive(server *server);
 
 /** Adds to a stop reply what gdb is told about the event, and gives gdb's signal number for it. */
+/** Adds "exec:" and the program of the task that stopped. */
+RRS_MUST_CHECK struct rrs_error *event_stops_describe_program(server *server,
+                                                              struct buffer *fields);
+
 RRS_MUST_CHECK struct rrs_error *event_stops_describe(server *server, struct buffer *fields,
                                                       int *signal);
 

@@ -25,6 +25,8 @@ bool fork_stops_wants(server *server, const struct rrs_event *event)
         return false;
     if (item.task.flags & CLONE_THREAD)
         return server->thread_events;
+    if (attached_has(&server->attached, event->task))
+        return false; /* gdb 13 does not survive being told of a child that it has already */
     return server->client.multiprocess && server->client.fork_events;
 }
 

@@ -34,9 +34,32 @@ void rrs_gdbserver_progress(void *context, uint64_t done, uint64_t total)
     say(server, "rrsoft: %u %% of the way (Ctrl-C stops)", (unsigned)(100.0 * done / total));
 }
 
-static bool process_is_here(server *server)
+/*
+ * A process that dies is of no use between the signal and the end of its last task: the end of its
+ * history is in front of the signal; if it just ends, in front of the end of its first task. What
+ * other processes do meanwhile is passed over.
+ */
+static struct rrs_error *find_death(server *server, uint64_t alive, uint64_t *last)
 {
-    return thread_choose(server, 0) != 0;
+    enum { MOST_EVENTS = 4096 };
+    *last = alive;
+    for (uint64_t number = alive; number-- > 1 && alive - number < MOST_EVENTS;) {
+        const struct rrs_event *event;
+        bool fatal;
+        RRS_TRY(recording_event(server, number, &event));
+        if (!event)
+            break;
+        if (lineage_process(&server->lineage, event->task, number) != server->pid)
+            continue;
+        bool ends = event->event_kind == RRS_EVENT_TASK_END;
+        RRS_TRY(event_stops_is_fatal(server, number, &fatal));
+        if (!ends && !fatal)
+            break;
+        *last = number;
+        if (fatal)
+            break;
+    }
+    return NULL;
 }
 
 /*
@@ -56,12 +79,7 @@ static struct rrs_error *find_last_event(server *server, uint64_t alive, uint64_
         *(process_is_here(server) ? &alive : &dead) = probe;
         probe = alive + (dead - alive) / 2;
     }
-    /* A process that is killed is of no use between the signal and its end. */
-    bool fatal = false;
-    if (alive > 1)
-        RRS_TRY(event_stops_is_fatal(server, alive - 1, &fatal));
-    *last = alive - fatal;
-    return NULL;
+    return find_death(server, alive, last);
 }
 
 /* Behind the event that makes gdb's process, its first event; where there is no trace, `origin`. */
@@ -74,6 +92,26 @@ static struct rrs_error *go_to_birth(server *server, const struct rrs_position *
     return rrs_timeline_seek_event(server->timeline, event + 1, &server->stop);
 }
 
+/* Whether a movement has led behind the signal that ends gdb's process, though a task of it is
+ * left: no instruction of any runs there. */
+static struct rrs_error *find_passed_death(server *server, const struct rrs_position *origin,
+                                           uint64_t here, uint64_t *death)
+{
+    enum { MOST_EVENTS = 64 };
+    *death = 0;
+    for (uint64_t number = here; number-- > origin->event && here - number < MOST_EVENTS;) {
+        const struct rrs_event *event;
+        bool fatal;
+        RRS_TRY(event_stops_is_fatal(server, number, &fatal));
+        if (!fatal)
+            continue;
+        RRS_TRY(recording_event(server, number, &event));
+        if (event && lineage_process(&server->lineage, event->task, number) == server->pid)
+            *death = number;
+    }
+    return NULL;
+}
+
 /* Where gdb's process is gone there is nothing to show: back to the last place where it exists,
  * which is the end of the history as far as gdb is concerned. */
 static struct rrs_error *settle(server *server, const struct rrs_position *origin)
@@ -81,9 +119,15 @@ static struct rrs_error *settle(server *server, const struct rrs_position *origi
     struct rrs_position here;
     pid_t tid;
     uint64_t last;
-    if (process_is_here(server))
-        return NULL;
     rrs_timeline_position(server->timeline, &here, &tid);
+    if (process_is_here(server)) {
+        RRS_TRY(find_passed_death(server, origin, here.event, &last));
+        if (!last)
+            return NULL;
+        RRS_TRY(rrs_timeline_seek_event(server->timeline, last, &server->stop));
+        server->stop = (struct rrs_stop){.reason = RRS_STOP_END};
+        return NULL;
+    }
     if (rrs_position_compare(&here, origin) <= 0) /* not born yet */
         RRS_TRY(go_to_birth(server, origin));
     else {
@@ -205,15 +249,31 @@ struct rrs_error *move_to_end(server *server)
     return NULL;
 }
 
-/* Going back out of a trial leads to where it began, and no further: gdb does not know that place.
- */
+/* A step back out of a trial that has run leads to where it began: gdb does not know that place. */
 static bool leaves_trial(server *server, const struct movement *movement)
 {
+    bool has_run = server->trial.has_run;
     if (!server->trial.on || movement->direction == RRS_FORWARD)
         return false;
     trial_drop(server, "back in the recording, where it was left");
     server->stop = (struct rrs_stop){.reason = RRS_STOP_REACHED, .tid = server->tid};
-    return true;
+    return has_run && movement->kind != MOVEMENT_CONTINUE;
+}
+
+/*
+ * gdb has been told of another program, or is told so in front of a movement that begins in one
+ * that it does not know, as behind `run`. It goes on at once, unless its user wants to stop there.
+ */
+static bool stays_for_program(server *server)
+{
+    if (server->holds_stop) {
+        server->holds_stop = false;
+        server->stop = server->held;
+        server->stopped_softly = server->held.reason == RRS_STOP_REACHED;
+        return true;
+    }
+    server->stop = (struct rrs_stop){.reason = RRS_STOP_REACHED, .tid = server->tid};
+    return stop_reply_changes_program(server);
 }
 
 /*
@@ -243,6 +303,10 @@ static struct rrs_error *do_movement(server *server, const struct movement *move
         server->stop = (struct rrs_stop){.reason = RRS_STOP_INTERRUPTED, .tid = server->tid};
         return NULL;
     }
+    trial_abandon(server);
+    if (server->errand.kind == ERRAND_NONE && stays_for_program(server))
+        return NULL;
+    server->holds_stop = false;
     if (fork_stops_ends_vfork(server, movement->direction))
         return NULL;
     if (server->errand.kind != ERRAND_NONE)
@@ -262,11 +326,15 @@ static struct rrs_error *do_movement(server *server, const struct movement *move
 }
 
 /* gdb believes that g, m and so on are then about the task that stopped. */
-static void choose_stopped(server *server)
+static void choose_stopped(server *server, const struct movement *movement)
 {
     pid_t tid = thread_choose(server, server->stop.tid ? server->stop.tid : server->tid);
     server->tid = tid;
     server->stop.tid = tid;
+    /* A step that ends in another task, for no reason that gdb knows of, is a SIGTRAP to it. */
+    if (server->stop.reason == RRS_STOP_REACHED && movement->kind != MOVEMENT_CONTINUE &&
+        movement->tid != tid)
+        server->stopped_softly = true;
 }
 
 struct rrs_error *move_and_reply(server *server, const struct movement *movement)
@@ -281,7 +349,7 @@ struct rrs_error *move_and_reply(server *server, const struct movement *movement
     }
     if (server->stop.reason == RRS_STOP_INTERRUPTED)
         link_take_interrupt(&server->link);
-    choose_stopped(server);
+    choose_stopped(server, movement);
     error = reply_stop(server);
     server->moving = false;
     return error;

@@ -107,5 +107,5 @@ struct rrs_error *handle_run(server *server, const struct arguments *arguments)
     RRS_TRY(is_tick ? move_to_tick(server, number) : move_to_event(server, number));
     server->tid = thread_choose(server, server->tid);
     server->stop = (struct rrs_stop){.reason = RRS_STOP_REACHED, .tid = server->tid};
-    return reply_stop(server);
+    return reply_stop_only(server); /* gdb takes nothing but a plain stop for an answer to vRun */
 }

@@ -7,6 +7,7 @@
 
 #include "gdbserver/gdbserver.h"
 #include "gdbserver/listener.h"
+#include "lmdb-store/clock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -214,13 +215,43 @@ static struct rrs_error *listen_and_serve(struct rrs_gdbserver *server,
         complain("warning: anyone who can reach this address can read the recording");
     printf("target extended-remote %s\n", listener.address);
     fflush(stdout);
+    dup2(STDERR_FILENO, STDOUT_FILENO); /* who wanted the line may read no more */
     struct rrs_error *error = serve_connections(server, &listener, options->once);
     listener_close(&listener);
     return error;
 }
 
+/* Before there is a gdb: whoever started this waits at a terminal. */
+static void show_progress(uint64_t done, uint64_t total, uint64_t *began_ns, bool *shown)
+{
+    enum { SHOW_AFTER_NS = 1000000000 };
+    uint64_t now = rrs_clock_ns(CLOCK_MONOTONIC);
+    if (!*began_ns)
+        *began_ns = now;
+    if (total == 0 || now - *began_ns < SHOW_AFTER_NS || !isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\rrrsoft: replaying to the place asked for: %u %%",
+            (unsigned)(100.0 * done / total));
+    *shown = true;
+}
+
+struct progress {
+    struct rrs_gdbserver *server;
+    uint64_t began_ns;
+    bool shown;
+};
+
+static void progress(void *context, uint64_t done, uint64_t total)
+{
+    struct progress *progress = context;
+    if (progress->server)
+        rrs_gdbserver_progress(&progress->server, done, total);
+    else
+        show_progress(done, total, &progress->began_ns, &progress->shown);
+}
+
 static struct rrs_error *serve(struct rrs_timeline *timeline, const struct program_options *options,
-                               int in, int out, struct rrs_gdbserver **server)
+                               int in, int out, struct progress *progress)
 {
     struct rrs_gdbserver_options settings = {
         .pid = (pid_t)options->pid,
@@ -229,10 +260,13 @@ static struct rrs_error *serve(struct rrs_timeline *timeline, const struct progr
         .waits_for_run = options->wait_for_run,
         .log = options->verbose ? log_packet : NULL,
     };
-    RRS_TRY(rrs_gdbserver_create(timeline, &settings, server));
+    struct rrs_error *error = rrs_gdbserver_create(timeline, &settings, &progress->server);
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+    RRS_TRY(error);
     if (!options->stdio)
-        return listen_and_serve(*server, options);
-    rrs_gdbserver_serve(*server, in, out);
+        return listen_and_serve(progress->server, options);
+    rrs_gdbserver_serve(progress->server, in, out);
     return NULL;
 }
 
@@ -240,16 +274,16 @@ static struct rrs_error *open_and_serve(const struct program_options *options, c
                                         int in, int out)
 {
     struct rrs_timeline *timeline = NULL;
-    struct rrs_gdbserver *server = NULL;
+    struct progress state = {0};
     struct rrs_timeline_options settings = {
         .warn = warn,
-        .progress = rrs_gdbserver_progress,
-        .context = &server,
+        .progress = progress,
+        .context = &state,
     };
     RRS_TRY(rrs_timeline_open(path, &settings, &timeline));
-    struct rrs_error *error = serve(timeline, options, in, out, &server);
-    rrs_gdbserver_destroy(server);
-    server = NULL;
+    struct rrs_error *error = serve(timeline, options, in, out, &state);
+    rrs_gdbserver_destroy(state.server);
+    state.server = NULL;
     rrs_timeline_destroy(timeline);
     return error;
 }

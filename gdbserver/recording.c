@@ -5,6 +5,7 @@
  */
 #include "gdbserver/recording.h"
 
+#include "engine/events/body.h"
 #include "gdbserver/transfer.h"
 #include "lmdb-store/scope.h"
 
@@ -145,6 +146,59 @@ static struct rrs_error *write_tasks(server *server, const char *rest, struct bu
     return NULL;
 }
 
+/* The program that an exec event loads is the first file that it maps. */
+static struct rrs_error *add_program(server *server, uint64_t exec, struct buffer *text)
+{
+    const struct rrs_event *event;
+    struct rrs_item item;
+    RRS_TRY(recording_event(server, exec, &event));
+    if (!event)
+        return NULL;
+    struct rrs_item_reader items = rrs_item_reader_begin(event->data, event->size_bytes);
+    while (rrs_item_next(&items, &item)) {
+        if (item.kind != RRS_ITEM_MAP || item.map.source != RRS_MAP_FILE)
+            continue;
+        const char *slash = memrchr(item.map.path, '/', item.map.path_bytes);
+        const char *name = slash ? slash + 1 : item.map.path;
+        for (const char *at = name; at < item.map.path + item.map.path_bytes; at++)
+            buffer_add_byte(text, *at <= ' ' || *at == ';' || *at > '~' ? '?' : (uint8_t)*at);
+        break;
+    }
+    return NULL;
+}
+
+/* Its program is the one that it executed last, before its number was used again. */
+static struct rrs_error *add_process(server *server, pid_t pid, pid_t parent, uint64_t first,
+                                     struct buffer *text)
+{
+    const struct lineage *lineage = &server->lineage;
+    uint64_t end = UINT64_MAX;
+    for (size_t i = 0; i < lineage->n_births && end == UINT64_MAX; i++)
+        if (lineage->births[i].tid == pid && lineage->births[i].event > first)
+            end = lineage->births[i].event;
+    buffer_printf(text, "%x;%x;%" PRIx64 ";", (unsigned)pid, (unsigned)parent, first);
+    RRS_TRY(add_program(server, lineage_program(lineage, pid, end), text));
+    buffer_add_byte(text, '\n');
+    return NULL;
+}
+
+/* Every process of the recording, in order of their beginnings: pid;parent;first event;program. */
+static struct rrs_error *write_processes(server *server, const char *rest, struct buffer *text)
+{
+    const struct lineage *lineage = &server->lineage;
+    (void)rest;
+    if (lineage->n_execs)
+        RRS_TRY(add_process(server, lineage->execs[0].tid, 0, lineage->execs[0].event, text));
+    for (size_t i = 0; i < lineage->n_births; i++) {
+        const struct lineage_birth *birth = &lineage->births[i];
+        if (birth->tid == birth->pid)
+            RRS_TRY(add_process(server, birth->pid,
+                                lineage_process(lineage, birth->creator, birth->event),
+                                birth->event, text));
+    }
+    return NULL;
+}
+
 static struct rrs_error *write_results(server *server, const char *rest, struct buffer *text)
 {
     (void)rest;
@@ -165,10 +219,8 @@ static const struct {
     const char *name;
     struct rrs_error *(*write)(server *server, const char *rest, struct buffer *text);
 } parts[] = {
-    {"events.", write_events},
-    {"tasks", write_tasks},
-    {"results", write_results},
-    {"messages", write_messages},
+    {"events.", write_events},  {"tasks", write_tasks},       {"processes", write_processes},
+    {"results", write_results}, {"messages", write_messages},
 };
 
 struct rrs_error *write_recording(server *server, const char *annex, struct buffer *text)

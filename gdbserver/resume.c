@@ -64,8 +64,18 @@ struct rrs_error *handle_resume_kinds(server *server, const struct arguments *ar
     return NULL;
 }
 
+/* Of the packets that name no task it is the last Hc that says which process is meant, whatever gdb
+ * has looked at since. */
+static void select_resumed(server *server)
+{
+    pid_t tid = server->resume_tid;
+    if (server->resume_pid && attached_select(server, server->resume_pid))
+        server->resume_tid = tid;
+}
+
 static struct rrs_error *step(server *server, enum rrs_direction direction)
 {
+    select_resumed(server);
     struct movement movement = {
         .kind = MOVEMENT_STEP,
         .direction = direction,
@@ -90,6 +100,7 @@ struct rrs_error *handle_continue(server *server, const struct arguments *argume
 {
     (void)arguments;
     struct movement movement = {.kind = MOVEMENT_CONTINUE};
+    select_resumed(server);
     return move_and_reply(server, &movement);
 }
 
@@ -97,5 +108,6 @@ struct rrs_error *handle_continue_back(server *server, const struct arguments *a
 {
     (void)arguments;
     struct movement movement = {.kind = MOVEMENT_CONTINUE, .direction = RRS_BACKWARD};
+    select_resumed(server);
     return move_and_reply(server, &movement);
 }

@@ -39,12 +39,13 @@ static struct rrs_error *begin_at_end(server *server)
         server->stop = (struct rrs_stop){.reason = RRS_STOP_EVENT,
                                          .event_kind = RRS_EVENT_SIGNAL,
                                          .event = here.event,
-                                         .tid = tid};
+                                         .tid = thread_exists(server, tid) ? tid : 0};
     return NULL;
 }
 
 static struct rrs_error *begin(server *server)
 {
+    RRS_TRY(lineage_read(rrs_timeline_trace(server->timeline), &server->lineage));
     RRS_TRY(process_choose(server, 0));
     RRS_TRY(learn_registers(server));
     if (server->options.pid)
@@ -53,7 +54,7 @@ static struct rrs_error *begin(server *server)
         RRS_TRY(begin_at_end(server));
     else if (server->options.event)
         RRS_TRY(move_to_event(server, server->options.event));
-    server->tid = thread_choose(server, server->tid);
+    server->tid = thread_choose(server, server->stop.tid ? server->stop.tid : server->tid);
     server->attached.count = 0; /* others were only looked for */
     attached_add(&server->attached, server->pid);
     return NULL;
@@ -97,6 +98,7 @@ void rrs_gdbserver_destroy(struct rrs_gdbserver *server)
     rrs_error_destroy(breakpoints_place(server, true));
     breakpoints_deinit(&server->breakpoints);
     recording_forget(server);
+    lineage_deinit(&server->lineage);
     close_files(server);
     link_deinit(&server->link);
     buffer_deinit(&server->reply);
@@ -114,11 +116,12 @@ static void forget_client(server *server)
     buffer_clear(&server->messages);
     server->client = (struct client){0};
     server->errand.kind = ERRAND_NONE;
-    server->resume_tid = 0;
+    server->resume_tid = server->resume_pid = 0;
     server->attached.count = 0;
     server->vfork_parent = 0;
     server->thread_events = false;
     server->leaving = false;
+    server->holds_stop = false;
     server->catches_syscalls = false;
     memset(server->passes_signal, 0, sizeof server->passes_signal);
 }

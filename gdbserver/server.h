@@ -18,6 +18,7 @@
 #include "gdbserver/buffer.h"
 #include "gdbserver/errand.h"
 #include "gdbserver/gdbserver.h"
+#include "gdbserver/lineage.h"
 #include "gdbserver/link.h"
 #include "gdbserver/registers.h"
 
@@ -35,7 +36,9 @@ struct client {
 
 struct trial {
     bool on;
-    bool has_run; /* since the registers were last those of the beginning */
+    bool has_run;   /* since the registers were last those of the beginning */
+    bool is_over;   /* unless gdb goes on writing: it puts strings for a call into memory */
+    bool announced; /* its beginning was said, so its end is, too */
     pid_t tid;
     struct user_regs_struct regs; /* at the beginning */
 };
@@ -59,6 +62,7 @@ struct rrs_gdbserver {
     struct attached attached;
     pid_t tid;        /* what g, m and so on are about: gdb's Hg */
     pid_t resume_tid; /* gdb's Hc; 0: any */
+    pid_t resume_pid; /* its process, which gdb does not repeat for each bc and bs; 0: not said */
     struct rrs_stop stop;
     enum rrs_direction direction; /* of the last movement */
     struct breakpoints breakpoints;
@@ -73,7 +77,11 @@ struct rrs_gdbserver {
     bool catches_syscall[SYSCALLS_MAX];
     struct rrs_event_log *log; /* of the trace, made when first needed */
     struct rrs_event_cursor *cursor;
+    struct lineage lineage;
     struct event_stop event_stop;
+    bool program_changed; /* the stop reply is about that; `held` is told at the next resume */
+    bool holds_stop;
+    struct rrs_stop held;
     pid_t vfork_parent; /* gdb knows that it waits for its child; 0: none */
     bool vfork_is_over; /* the next stop reply tells */
     bool moving;        /* a movement is under way, in answer to a resume packet */
@@ -116,6 +124,9 @@ bool thread_exists(server *server, pid_t tid);
 /** A task of that process: the one that runs, else the last one given, else the first; 0: none. */
 pid_t thread_choose(server *server, pid_t preferred);
 
+/** Whether the process that gdb sees exists here. */
+bool process_is_here(server *server);
+
 /** Shows gdb another process, one that is alive here; 0: the one that is about to run. */
 RRS_MUST_CHECK struct rrs_error *process_choose(server *server, pid_t pid);
 
@@ -130,13 +141,28 @@ void add_thread_id(const server *server, struct buffer *buffer, pid_t pid, pid_t
 /** Puts the T packet for server->stop into the reply. */
 RRS_MUST_CHECK struct rrs_error *reply_stop(server *server);
 
+/** As reply_stop(), but says nothing of another program. */
+RRS_MUST_CHECK struct rrs_error *reply_stop_only(server *server);
+
+/** Whether the process that gdb is stopped for executes another program than gdb knows of: then the
+ * next stop reply says that, and gdb knows. */
+bool stop_reply_changes_program(server *server);
+
 /** Ends a trial, if one is under way, and says so. */
 void trial_drop(server *server, const char *why);
 
 /** Begins a trial, if none is under way; for what is about to be written. */
 RRS_MUST_CHECK struct rrs_error *trial_need(server *server);
 
-/** To be called behind each write of registers: a trial that is back where it began ends. */
+/** To be called behind each write of registers: a trial that is back where it began is over. */
 void trial_check(server *server);
+
+/** Ends what is over; to be called in front of each packet but those that gdb sends between a call
+ * and the writes that belong to the next one. */
+void trial_settle(server *server);
+
+/** To be called in front of a movement: ends a trial for a call that gdb never made, because there
+ * was an error in its other arguments. */
+void trial_abandon(server *server);
 
 #endif

@@ -34,6 +34,11 @@ pid_t thread_choose(server *server, pid_t preferred)
     return wanted ? wanted : running ? running : first;
 }
 
+bool process_is_here(server *server)
+{
+    return thread_choose(server, 0) != 0;
+}
+
 struct rrs_error *process_choose(server *server, pid_t pid)
 {
     _cleanup_free_ struct rrs_timeline_task *tasks = NULL;
@@ -98,8 +103,11 @@ static pid_t named_thread(server *server, const struct thread_id *thread)
 
 struct rrs_error *handle_select_thread(server *server, const struct arguments *arguments)
 {
-    pid_t tid = named_thread(server, &arguments->at[0].thread);
-    if (!tid || !thread_exists(server, tid)) {
+    const struct thread_id *thread = &arguments->at[0].thread;
+    pid_t tid = named_thread(server, thread);
+    if (!tid && thread->has_pid && attached_has(&server->attached, (pid_t)thread->pid))
+        tid = (pid_t)thread->pid; /* gone here, but gdb still lists it */
+    if (!tid || (!thread_exists(server, tid) && process_is_here(server))) {
         reply_refuse(server);
         return NULL;
     }
@@ -117,6 +125,7 @@ struct rrs_error *handle_select_resumed(server *server, const struct arguments *
         return NULL;
     }
     server->resume_tid = tid > 0 ? (pid_t)tid : 0;
+    server->resume_pid = pid > 0 ? (pid_t)pid : 0;
     reply_ok(server);
     return NULL;
 }

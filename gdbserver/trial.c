@@ -2,8 +2,10 @@
 /*
  * Trials: what gdb writes goes into a throw-away copy of the program. gdb has no packet for their
  * beginning and end; `print f(3)` is a series of writes, a resume, and writes that put everything
- * back. So a trial begins at the first write, and ends when something has run in it and the
- * registers are again what they were, or when gdb goes elsewhere in the recording.
+ * back. So a trial begins at the first write, and is over when something has run in it and the
+ * registers are again what they were, or when gdb goes elsewhere in the recording. A call with a
+ * string has another one in front of it, of malloc, and the string is written in between: a write
+ * behind a call goes on with its trial.
  */
 #include "gdbserver/server.h"
 
@@ -12,13 +14,17 @@
 struct rrs_error *trial_need(server *server)
 {
     struct trial *trial = &server->trial;
-    if (trial->on)
+    if (trial->on) {
+        if (trial->is_over)
+            trial->is_over = trial->has_run = server->call_begins = false;
         return NULL;
+    }
     struct user_regs_struct regs;
     RRS_TRY(rrs_timeline_get_regs(server->timeline, server->tid, &regs));
     RRS_TRY(rrs_timeline_begin_trial(server->timeline));
-    *trial = (struct trial){.on = true, .tid = server->tid, .regs = regs};
-    if (!server->call_begins)
+    *trial = (struct trial){
+        .on = true, .announced = !server->call_begins, .tid = server->tid, .regs = regs};
+    if (trial->announced)
         say(server, "rrsoft: the recording cannot change; this happens in a copy, which is dropped "
                     "when you go back or elsewhere");
     return NULL;
@@ -34,10 +40,12 @@ static void end(server *server)
 
 void trial_drop(server *server, const char *why)
 {
+    bool announced = server->trial.announced;
     if (!server->trial.on)
         return;
     end(server);
-    say(server, "rrsoft: the changes you made are dropped: %s", why);
+    if (announced)
+        say(server, "rrsoft: the changes you made are dropped: %s", why);
 }
 
 /* gdb does not restore orig_rax, which only matters to a system call being restarted. */
@@ -48,14 +56,30 @@ static bool is_back(const struct trial *trial, const struct user_regs_struct *re
     return memcmp(&compared, &trial->regs, sizeof compared) == 0;
 }
 
+static bool registers_are_back(server *server)
+{
+    struct user_regs_struct regs;
+    struct rrs_error *error = rrs_timeline_get_regs(server->timeline, server->trial.tid, &regs);
+    bool back = !error && is_back(&server->trial, &regs);
+    rrs_error_destroy(error);
+    return back;
+}
+
 void trial_check(server *server)
 {
-    struct trial *trial = &server->trial;
-    struct user_regs_struct regs;
-    if (!trial->on || !trial->has_run)
-        return;
-    struct rrs_error *error = rrs_timeline_get_regs(server->timeline, trial->tid, &regs);
-    if (!error && is_back(trial, &regs))
+    if (server->trial.on && server->trial.has_run && registers_are_back(server))
+        server->trial.is_over = true;
+}
+
+void trial_settle(server *server)
+{
+    if (server->trial.on && server->trial.is_over)
         end(server);
-    rrs_error_destroy(error);
+}
+
+void trial_abandon(server *server)
+{
+    struct trial *trial = &server->trial;
+    if (trial->on && !trial->announced && !server->call_begins && registers_are_back(server))
+        end(server);
 }
