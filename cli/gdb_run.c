@@ -2,9 +2,9 @@
 #include "cli/gdb_run.h"
 
 #include "cli/command.h"
+#include "cli/gdb_server.h"
 #include "cli/installation.h"
 #include "cli/output.h"
-#include "lmdb-store/scope.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -54,45 +54,22 @@ static void add_pair(struct words *words, const char *option, const char *value)
     add_word(words, value);
 }
 
-/* A word for the shell by which gdb starts the server. The caller frees it. */
-static char *quote(const char *text)
+/* Where the server begins, and with what. */
+static void describe_server(struct words *words, const struct gdb_options *options,
+                            const char *server, const char *trace, char numbers[2][32])
 {
-    char *quoted = malloc(4 * strlen(text) + 3), *to = quoted;
-    if (!quoted)
-        return NULL;
-    *to++ = '\'';
-    for (; *text; text++) {
-        if (*text == '\'')
-            to = stpcpy(to, "'\\'");
-        *to++ = *text;
+    add_word(words, server);
+    if (options->pid.given) {
+        snprintf(numbers[0], 32, "%" PRIu64, options->pid.value);
+        add_pair(words, "--pid", numbers[0]);
     }
-    strcpy(to, "'");
-    return quoted;
-}
-
-/* Where the server begins, and with what; `text` has room for two numbers. */
-static const char *describe_start(const struct gdb_options *options, char text[80])
-{
-    int length = 0;
-    if (options->pid.given)
-        length = snprintf(text, 80, "--pid %" PRIu64 " ", options->pid.value);
-    if (options->event.given)
-        snprintf(text + length, 80 - (size_t)length, "--event %" PRIu64 " ", options->event.value);
-    else
-        snprintf(text + length, 80 - (size_t)length, "%s", options->start ? "" : "--end ");
-    return text;
-}
-
-/* The line that connects gdb. NULL if memory is out. */
-static char *target_line(const struct gdb_options *options, const char *server, const char *trace)
-{
-    _cleanup_free_ char *quoted_server = quote(server), *quoted_trace = quote(trace);
-    char start[80], *line;
-    if (!quoted_server || !quoted_trace ||
-        asprintf(&line, "target extended-remote | exec %s --stdio %s%s", quoted_server,
-                 describe_start(options, start), quoted_trace) < 0)
-        return NULL;
-    return line;
+    if (options->event.given) {
+        snprintf(numbers[1], 32, "%" PRIu64, options->event.value);
+        add_pair(words, "--event", numbers[1]);
+    } else if (!options->start) {
+        add_word(words, "--end");
+    }
+    add_word(words, trace);
 }
 
 static void add_user_words(struct words *words, const struct gdb_options *options)
@@ -103,6 +80,16 @@ static void add_user_words(struct words *words, const struct gdb_options *option
         add_pair(words, "-ex", options->commands.items[i]);
     for (int i = 0; i < options->more.n_items; i++)
         add_word(words, options->more.items[i]);
+}
+
+/* gdb's interpreter for a machine gets all that gdb has to say, a person what is worth reading. */
+static const char *connect_line(const struct gdb_options *options, const char *address, char *line,
+                                size_t size)
+{
+    bool plain = options->interpreter && strncmp(options->interpreter, "mi", 2) == 0;
+    snprintf(line, size, "%s %s", plain ? "target extended-remote" : "maintenance rrsoft-connect",
+             address);
+    return line;
 }
 
 static void add_words(struct words *words, const struct gdb_options *options, const char *source,
@@ -125,18 +112,22 @@ static void add_words(struct words *words, const struct gdb_options *options, co
 int gdb_run(const char *command, const struct gdb_options *options, const char *trace)
 {
     char server[PATH_MAX], commands[PATH_MAX], source[PATH_MAX + 8];
+    char numbers[2][32], address[300], target[400];
+    struct words server_words = {0}, words = {0};
+    int exit_code;
     if (!installation_find(command, server, commands))
         return EXIT_FAILED;
+    describe_server(&server_words, options, server, trace, numbers);
+    if (!gdb_server_start(command, (const char *const *)server_words.items, address, sizeof address,
+                          &exit_code))
+        return exit_code;
     snprintf(source, sizeof source, "source %s", commands);
-    _cleanup_free_ char *target = target_line(options, server, trace);
-    struct words words = {0};
-    if (target)
-        add_words(&words, options, source, target);
-    if (!target || words.failed) {
-        print_error("%s: out of memory", command);
-        return EXIT_FAILED;
+    add_words(&words, options, source, connect_line(options, address, target, sizeof target));
+    if (words.failed)
+        print_error("%s: too many words for gdb", command);
+    else {
+        execvp(words.items[0], words.items);
+        print_error("%s: cannot run '%s': %s", command, words.items[0], strerror(errno));
     }
-    execvp(words.items[0], words.items);
-    print_error("%s: cannot run '%s': %s", command, words.items[0], strerror(errno));
     return EXIT_FAILED;
 }

@@ -173,6 +173,18 @@ def _server(rrsoft):
     return path
 
 
+def _serve(rrsoft, trace):
+    """Starts a server, which ends with gdb, and gives its address. A pipe would be easier, and is slow: see cli/gdb_server.c."""
+    words = [_server(rrsoft), "--once", "--wait-for-run", trace]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=_prepare)
+    with process.stdout:
+        line = process.stdout.readline().decode().split()
+    if line[:2] != ["target", "extended-remote"]:
+        process.wait()
+        raise gdb.GdbError(f"The recording {trace} cannot be replayed.")
+    return line[2]
+
+
 @command("maintenance rrsoft-before-run")
 def before_run(argument):
     """In front of 'run': record the program, unless a recording is connected already.
@@ -190,8 +202,7 @@ With a recording, 'run' goes back to its start. See 'set rrsoft record-on-run'."
     trace = trace or _record(rrsoft)
     for setting in ("args", "exec-file-mismatch off", "sysroot target:"):
         gdb.execute(f"set {setting}", to_string=True)
-    gdb.execute(f"target extended-remote | exec {shlex.quote(_server(rrsoft))} --stdio --wait-for-run {shlex.quote(trace)}",
-                to_string=True)
+    gdb.execute(f"target extended-remote {_serve(rrsoft, trace)}", to_string=True)
 
 
 RecordOnRun()
