@@ -11,7 +11,8 @@ def load():
         return
     from . import command
     command.RrsoftPrefix()
-    from . import position, marks, changes, calls, recording, log, session  # noqa: F401
+    from . import autoload, position, marks, changes, calls, recording, log, session  # noqa: F401
+    autoload.install()
     session.install()
     from . import running  # noqa: F401
     _loaded = True

@@ -28,7 +28,10 @@ def command(name, complete=None, repeat=False):
             def invoke(self, argument, from_tty):
                 if not repeat:
                     self.dont_repeat()
-                function(argument.strip())
+                try:
+                    function(argument.strip())
+                except gdb.error as error:  # said in a line, as gdb's own commands do
+                    raise gdb.GdbError(str(error)) from None
 
         if callable(complete):
             Made.complete = lambda self, text, word: [item for item in complete(text, word) if item.startswith(word)]

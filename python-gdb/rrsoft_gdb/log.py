@@ -61,6 +61,9 @@ As gdb's printf, over the whole recording; the place stays where it is. Ctrl-C e
     origin = wire.Position()
     others = [breakpoint for breakpoint in gdb.breakpoints() or () if breakpoint.enabled]
     printer = _Printer(location, text)
+    if printer.pending:
+        printer.delete()
+        raise gdb.GdbError(f"There is no location '{location}' here.")
     try:
         for breakpoint in others:
             breakpoint.enabled = False

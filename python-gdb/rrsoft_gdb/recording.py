@@ -2,7 +2,7 @@
 """rrsoft events, ps, switch, who-ran: what else is in the recording."""
 import gdb
 
-from . import wire
+from . import travel, wire
 from .command import command, number, table
 from .position import clock
 
@@ -35,22 +35,27 @@ Without FROM, those around here; '=>' marks the next one. 'rrsoft seek event N' 
 
 @command("rrsoft ps")
 def ps(argument):
-    """List the processes of the recording that are alive here. '*' marks the one that gdb shows."""
+    """List the processes of the recording, in order of their beginnings. '*' marks the one that gdb shows.
+
+'rrsoft switch PID' shows another one."""
     here = wire.Position()
     tasks = wire.rows("tasks")
     rows = []
-    for tid, tgid, parent, _, name in tasks:
-        if tid != tgid:
-            continue
-        threads = sum(task[1] == tgid for task in tasks)
-        running = any(task[1] == tgid and task[3] == "1" for task in tasks)
-        rows.append(("*" if int(tgid, 16) == here.pid else "", int(tgid, 16), int(parent, 16), threads,
-                     "running" if running else "", name))
-    table(rows, ("", "Process", "Parent", "Threads", "", "Program"))
+    for pid, parent, first, name in wire.rows("processes"):
+        threads = sum(task[1] == pid for task in tasks)
+        if int(first, 16) >= here.event:
+            threads, state = "", "not yet"
+        elif not threads:
+            threads, state = "", "gone"
+        else:
+            state = "running" if any(task[1] == pid and task[3] == "1" for task in tasks) else "waiting"
+        rows.append(("*" if int(pid, 16) == here.pid else "", int(pid, 16), int(parent, 16) or "", threads, state,
+                     int(first, 16), name))
+    table(rows, ("", "Process", "Parent", "Threads", "State", "Event", "Program"))
 
 
 def _processes(text, word):
-    return [str(int(row[0], 16)) for row in wire.rows("tasks") if row[0] == row[1]]
+    return [str(int(row[0], 16)) for row in wire.rows("processes")]
 
 
 @command("rrsoft switch", complete=_processes)
@@ -58,10 +63,14 @@ def switch(argument):
     """Show another process of the recording, at this place, or where it begins if it does not exist here.
 
 rrsoft switch PID"""
+    if not argument:
+        raise gdb.GdbError("Say which process; 'rrsoft ps' lists them.")
     pid = number(argument, "process")
-    wire.connection()
-    gdb.execute("detach", to_string=True)
-    gdb.execute(f"attach {pid}")
+    if str(pid) not in _processes("", ""):
+        raise gdb.GdbError(f"No process {pid} in this recording; 'rrsoft ps' lists them.")
+    with travel.setting("confirm", False):  # that the process executes another program is no news
+        gdb.execute("detach", to_string=True)
+        gdb.execute(f"attach {pid}", to_string=True)
 
 
 @command("rrsoft who-ran")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What happens by itself: $_tick and $_event, the prompt, and what the server has to say."""
+import re
+
 import gdb
 
-from . import marks, wire
+from . import marks, travel, wire
 from .command import command
 
 
@@ -60,6 +62,39 @@ def _on_change(event):
     """The server may have begun a throw-away copy, and could not say so while it was asked to write."""
     if wire.is_connected():
         gdb.write(wire.read("messages"))
+
+
+_NOISE = re.compile(r"Remote debugging using |Reading |warning: File transfers from remote targets can be slow"
+                    r"|\(No debugging symbols found in target:|$")
+
+
+def _signal():
+    text = gdb.execute("info program", to_string=True)
+    found = re.search(r"^It stopped with signal (.*)\.$", text, re.MULTILINE)
+    return f": {found[1]}" if found and not found[1].startswith("SIGTRAP") else ""
+
+
+def _describe_place(position):
+    if position.tick == position.end_tick:
+        return f"At the end of the recording (tick {position.tick})"
+    if not position.tick:
+        return "At the start of the recording"
+    return f"At tick {position.tick} of {position.end_tick} ({position.percent():.0f} %)"
+
+
+@command("maintenance rrsoft-connect")
+def connect(argument):
+    """Connect to a server, and say where the recording stands.
+
+As 'target extended-remote', without a line for each file that gdb reads."""
+    with travel.moving(quiet=True):
+        text = gdb.execute(f"target extended-remote {argument}", to_string=True)
+    lines = [line for line in text.splitlines() if not _NOISE.match(line)]
+    if lines:
+        gdb.write("\n".join(lines) + "\n")
+    if wire.is_connected():
+        gdb.write(_describe_place(wire.Position()) + _signal() + ".\n")
+        gdb.execute("frame")
 
 
 @command("maintenance rrsoft-refuse-record")
