@@ -21,14 +21,27 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
+enum { PAGE = 4096 };
+
+struct page {
+    rrs_addr address;
+    uint64_t hash; /* 0: it cannot be read */
+};
+
+struct memory {
+    struct page *pages; /* ascending */
+    size_t count, room;
+};
+
 struct place {
     struct rrs_position position;
     pid_t tid;
     struct user_regs_struct regs;
-    uint64_t memory;
+    struct memory memory;
 };
 
 static struct rrs_timeline *timeline;
+static const char *path; /* of the trace that the forward run was in */
 static unsigned failures;
 
 static void must(struct rrs_error *error)
@@ -51,48 +64,61 @@ static void __attribute__((format(printf, 1, 2))) fail(const char *format, ...)
         exit(1);
 }
 
-static void hash_range(XXH64_state_t *state, pid_t tid, rrs_addr from, rrs_addr to)
+static void add_page(struct memory *memory, rrs_addr address, uint64_t hash)
+{
+    if (memory->count == memory->room) {
+        memory->room = memory->room ? memory->room * 2 : 1024;
+        memory->pages = realloc(memory->pages, memory->room * sizeof *memory->pages);
+        if (!memory->pages)
+            exit(2);
+    }
+    memory->pages[memory->count++] = (struct page){address, hash};
+}
+
+/* A page that cannot be read counts as that, not as nothing. */
+static void hash_range(struct memory *memory, pid_t tid, rrs_addr from, rrs_addr to)
 {
     static uint8_t buffer[1 << 20];
     while (from < to) {
-        size_t piece = to - from < sizeof buffer ? to - from : sizeof buffer;
-        XXH64_update(state, buffer, rrs_timeline_read(timeline, tid, from, buffer, piece));
-        from += piece;
+        size_t piece = to - from < sizeof buffer ? to - from : sizeof buffer, page;
+        size_t bytes = rrs_timeline_read(timeline, tid, from, buffer, piece);
+        for (page = 0; page + PAGE <= bytes; page += PAGE)
+            add_page(memory, from + page, XXH64(buffer + page, PAGE, 0));
+        if (page < piece)
+            add_page(memory, from + page, 0);
+        from += page < piece ? page + PAGE : piece;
     }
 }
 
 /* All memory that can be written to; of mappings too large for that, what lies at both ends. */
-static uint64_t hash_memory(pid_t tid)
+static void hash_memory(struct memory *memory, pid_t tid)
 {
     enum { LARGE = 256 << 20, END = 1 << 20 };
     struct rrs_timeline_mapping *mappings;
     size_t count;
-    XXH64_state_t *state = XXH64_createState();
-    XXH64_reset(state, 0);
     must(rrs_timeline_mappings(timeline, tid, &mappings, &count));
     for (size_t i = 0; i < count; i++) {
         rrs_addr start = mappings[i].start, end = mappings[i].end;
         bool large = end - start > LARGE;
         if (!(mappings[i].prot & PROT_WRITE))
             continue;
-        hash_range(state, tid, start, large ? start + END : end);
+        hash_range(memory, tid, start, large ? start + END : end);
         if (large)
-            hash_range(state, tid, end - END, end);
+            hash_range(memory, tid, end - END, end);
     }
     rrs_timeline_free_mappings(mappings, count);
-    uint64_t hash = XXH64_digest(state);
-    XXH64_freeState(state);
-    return hash;
 }
 
+/* `*place` has been noted before, or is all zero. */
 static void note(struct place *place)
 {
+    free(place->memory.pages);
     memset(place, 0, sizeof *place);
     rrs_timeline_position(timeline, &place->position, &place->tid);
     if (!place->tid)
         return;
     must(rrs_timeline_get_regs(timeline, place->tid, &place->regs));
-    place->memory = hash_memory(place->tid);
+    hash_memory(&place->memory, place->tid);
 }
 
 /* Names the first word that differs, by its place in struct user_regs_struct. */
@@ -106,9 +132,75 @@ static void show_register(const struct user_regs_struct *here, const struct user
             fprintf(stderr, "  word %zu is %#" PRIx64 ", expected %#" PRIx64 "\n", i, a[i], b[i]);
 }
 
+static const char *path_at(pid_t tid, rrs_addr address, char text[256])
+{
+    struct rrs_timeline_mapping *mappings;
+    size_t count;
+    must(rrs_timeline_mappings(timeline, tid, &mappings, &count));
+    snprintf(text, 256, "no mapping");
+    for (size_t i = 0; i < count; i++)
+        if (address >= mappings[i].start && address < mappings[i].end)
+            snprintf(text, 256, "%#" PRIx64 "-%#" PRIx64 "%s %s", mappings[i].start,
+                     mappings[i].end, mappings[i].shared ? " shared" : "", mappings[i].path);
+    rrs_timeline_free_mappings(mappings, count);
+    return text;
+}
+
+/* What the page holds, against what a forward run of its own finds there. */
+static void show_page(const struct place *here, rrs_addr address, uint64_t expected)
+{
+    const struct rrs_timeline_options options = {0};
+    uint8_t now[PAGE], then[PAGE];
+    char text[256];
+    struct rrs_timeline *other = NULL;
+    struct rrs_stop stop;
+    fprintf(stderr, "  page %#" PRIx64 " (%s; rsp is %#llx):\n", address,
+            path_at(here->tid, address, text), here->regs.rsp);
+    size_t bytes = rrs_timeline_read(timeline, here->tid, address, now, PAGE);
+    must(rrs_timeline_open(path, &options, &other));
+    must(rrs_timeline_seek(other, &here->position, &stop));
+    size_t bytes_then = rrs_timeline_read(other, here->tid, address, then, PAGE);
+    if (bytes != PAGE || bytes_then != PAGE)
+        fprintf(stderr, "    %zu bytes can be read, from the beginning %zu\n", bytes, bytes_then);
+    else if (XXH64(then, PAGE, 0) != expected)
+        fprintf(stderr, "    a run from the beginning gives something else again\n");
+    for (size_t i = 0; bytes == PAGE && bytes_then == PAGE && i < PAGE; i += 8)
+        if (memcmp(now + i, then + i, 8)) {
+            uint64_t a, b;
+            memcpy(&a, now + i, 8);
+            memcpy(&b, then + i, 8);
+            fprintf(stderr, "    %#" PRIx64 ": %#" PRIx64 ", from the beginning %#" PRIx64 "\n",
+                    address + i, a, b);
+        }
+    rrs_timeline_destroy(other);
+}
+
+/* Whether two notes of memory are alike; if not, up to three of the pages are shown. */
+static bool is_same_memory(const struct place *here, const struct place *expected, bool show)
+{
+    const struct memory *a = &here->memory, *b = &expected->memory;
+    size_t i = 0, k = 0, differ = 0;
+    while (i < a->count || k < b->count) {
+        bool only_a = k == b->count || (i < a->count && a->pages[i].address < b->pages[k].address);
+        bool only_b = i == a->count || (k < b->count && b->pages[k].address < a->pages[i].address);
+        rrs_addr address = only_b ? b->pages[k].address : a->pages[i].address;
+        bool same = !only_a && !only_b && a->pages[i].hash == b->pages[k].hash;
+        if (!same && ++differ <= 3 && show) {
+            fprintf(stderr, "  %s\n",
+                    only_a   ? "only here:"
+                    : only_b ? "missing here:"
+                             : "differs:");
+            show_page(here, address, only_a ? 0 : b->pages[k].hash);
+        }
+        i += !only_b;
+        k += !only_a;
+    }
+    return !differ;
+}
+
 static void compare(const char *how, const struct place *expected)
 {
-    struct place here;
+    struct place here = {0};
     note(&here);
     if (rrs_position_compare(&here.position, &expected->position) || here.tid != expected->tid)
         fail("%s: at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64
@@ -120,9 +212,12 @@ static void compare(const char *how, const struct place *expected)
         fail("%s: registers differ at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
              here.position.event, here.position.tick, here.position.pc);
         show_register(&here.regs, &expected->regs);
-    } else if (here.memory != expected->memory)
+    } else if (!is_same_memory(&here, expected, false)) {
         fail("%s: memory differs at event %" PRIu64 ", tick %" PRIu64 ", PC %#" PRIx64 "\n", how,
              here.position.event, here.position.tick, here.position.pc);
+        is_same_memory(&here, expected, true);
+    }
+    free(here.memory.pages);
 }
 
 /* Places of a forward run: at rising ticks, then some steps from there. */
@@ -158,14 +253,14 @@ static void visit_at_random(const struct place *places, size_t count)
 }
 
 /* Opened afresh, a timeline has only stored checkpoints to start from. */
-static void visit_opened_afresh(const char *path, const struct place *places, size_t count)
+static void visit_opened_afresh(const char *indexed, const struct place *places, size_t count)
 {
     const struct rrs_timeline_options options = {0};
     struct rrs_stop stop;
     for (size_t i = 0; i < count; i++) {
         const struct place *place = &places[(size_t)rand() % count];
         rrs_timeline_destroy(timeline);
-        must(rrs_timeline_open(path, &options, &timeline));
+        must(rrs_timeline_open(indexed, &options, &timeline));
         must(rrs_timeline_seek(timeline, &place->position, &stop));
         compare("seek in a timeline just opened", place);
     }
@@ -174,7 +269,7 @@ static void visit_opened_afresh(const char *path, const struct place *places, si
 static void step_back(const struct place *places, size_t count)
 {
     enum { STEPS = 40 };
-    struct place walked[STEPS + 1];
+    static struct place walked[STEPS + 1];
     struct rrs_stop stop;
     for (int round = 0; round < 4; round++) {
         must(rrs_timeline_seek(timeline, &places[(size_t)rand() % count].position, &stop));
@@ -202,7 +297,7 @@ static void step_back(const struct place *places, size_t count)
 static void go_back_to_breakpoint(const struct place *place)
 {
     enum { HITS = 30 };
-    struct place hits[HITS];
+    static struct place hits[HITS];
     struct rrs_stop stop;
     int count = 0;
     must(rrs_timeline_add_breakpoint(timeline, place->position.pc, NULL, NULL));
@@ -268,7 +363,10 @@ static void go_back_to_access(const struct place *place, enum rrs_watch_kind kin
 enum { LIST = 1200 };
 
 struct list {
-    struct place places[LIST]; /* memory is not hashed: `memory` is the watched word */
+    struct {
+        struct rrs_position position;
+        uint64_t word;
+    } places[LIST];
     int count;
     rrs_addr word;
 };
@@ -276,9 +374,10 @@ struct list {
 /* Where the timeline stands, with the word; false at the end of the task's history. */
 static bool note_in_list(struct list *list, pid_t tid)
 {
-    struct place *place = &list->places[list->count];
-    rrs_timeline_position(timeline, &place->position, &place->tid);
-    if (place->tid != tid || rrs_timeline_read(timeline, tid, list->word, &place->memory, 8) != 8)
+    pid_t actor;
+    rrs_timeline_position(timeline, &list->places[list->count].position, &actor);
+    if (actor != tid ||
+        rrs_timeline_read(timeline, tid, list->word, &list->places[list->count].word, 8) != 8)
         return false;
     list->count++;
     return true;
@@ -330,7 +429,7 @@ static bool is_at(const struct list *list, int i, rrs_addr pc)
 static bool is_change(const struct list *list, int i, rrs_addr pc)
 {
     (void)pc;
-    return list->places[i].memory != list->places[i + 1].memory;
+    return list->places[i].word != list->places[i + 1].word;
 }
 
 static void compare_with_list(const struct place *from)
@@ -359,7 +458,8 @@ int main(int argc, char **argv)
     const struct rrs_timeline_options options = {0};
     srand((unsigned)strtoul(argv[2], NULL, 0));
     printf("seed %s\n", argv[2]);
-    must(rrs_timeline_open(argv[1], &options, &timeline));
+    path = argv[1];
+    must(rrs_timeline_open(path, &options, &timeline));
     size_t count = run_forward(places, wanted);
     printf("%zu places\n", count);
     if (argc > 4)
@@ -375,6 +475,8 @@ int main(int argc, char **argv)
         compare_with_list(place);
     }
     rrs_timeline_destroy(timeline);
+    for (size_t i = 0; i < wanted; i++)
+        free(places[i].memory.pages);
     free(places);
     return failures != 0;
 }
