@@ -247,9 +247,9 @@ static void drop_block(struct rrs_code_cache *cache, uint32_t index)
         entry->block = 0;
     uint32_t id = rrs_code_cache_add_exit(cache, (struct rrs_exit){.kind = RRS_EXIT_LINK,
                                                                    .app = block->app,
-                                                                   .next = entry->waiting,
+                                                                   .next = entry->dropped,
                                                                    .patch = block->shadow + 1});
-    entry->waiting = id;
+    entry->dropped = id;
     struct rrs_emitter e = rrs_code_cache_cold_emitter(cache);
     uint8_t *start = e.out;
     int64_t stub = e.here;

@@ -8,8 +8,9 @@
  * absolute app address, and one cache serves every address space that maps the module, wherever.
  *
  * What is seldom executed (exits) stands apart from the rest, so that the CPU's caches hold more of
- * what is often. Shadow code is only appended, to the one or the other part. Dropping a block turns its first bytes into a jump to an exit, so
- * links into it need not be known; flushing forgets everything.
+ * what is often. Shadow code is only appended, to the one or the other part. Dropping a block turns
+ * its first bytes into a jump to an exit, so links into it need not be known; flushing forgets
+ * everything.
  */
 #ifndef RRS_ENGINE_TRANSLATE_CODE_CACHE_H
 #define RRS_ENGINE_TRANSLATE_CODE_CACHE_H
@@ -75,7 +76,7 @@ struct rrs_exit {
     uint32_t block;     /* TICK: its index */
     uint32_t patch;     /* offset in the cache; LINK: of the displacement to fill in; SYSCALL: of
                            the shadow code behind the call */
-    uint32_t next;      /* LINK: next one that waits for the same target */
+    uint32_t next;      /* LINK: next one that waits for the same target, or whose block went */
     int64_t app;        /* LINK: the target; otherwise the instruction */
 };
 
@@ -112,6 +113,7 @@ struct rrs_entry {
     uint32_t app_plus_1;                    /* 0: free */
     uint32_t block;                         /* index + 1; 0: not translated */
     uint32_t waiting;                       /* index of an exit; 0: none */
+    uint32_t dropped;                       /* that of the block dropped last; 0: none */
     uint32_t table_entry[RRS_ENTRY_TABLES]; /* offsets of those for jumps, returns, calls */
 };
 

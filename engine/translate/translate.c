@@ -188,14 +188,26 @@ static void branch_to(struct request *r, uint8_t *displacement, int64_t target)
     add_stub(r, (struct open_exit){.displacement = displacement, .exit = id, .far = !entry});
 }
 
-static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t shadow)
+/* Up to `most` exits from `id` on lead there. */
+static void link_exits(struct rrs_code_cache *cache, uint32_t id, uint32_t most, uint32_t shadow)
 {
-    struct rrs_code_cache *cache = r->cache;
-    for (uint32_t id = entry->waiting; id; id = cache->exits[id].next) {
+    for (; id && most; id = cache->exits[id].next, most--) {
         uint32_t patch = cache->exits[id].patch;
         rrs_patch_rel32(cache->memory + patch, cache->shadow_base + patch,
                         cache->shadow_base + shadow);
     }
+}
+
+/*
+ * Blocks dropped before lead to the new one as well, not to each other one after the other: code
+ * that is linked to the first goes through all of them. (Only to the last ones, or code that
+ * changes for ever would take ever longer; the others come there by a fraction of the jumps.)
+ */
+static void link_waiting(struct request *r, struct rrs_entry *entry, uint32_t shadow)
+{
+    enum { DROPPED_MOST = 64 };
+    link_exits(r->cache, entry->waiting, UINT32_MAX, shadow);
+    link_exits(r->cache, entry->dropped, DROPPED_MOST, shadow);
     entry->waiting = 0;
 }
 

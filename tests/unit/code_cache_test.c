@@ -117,6 +117,9 @@ static void dropped_and_linked_again(void)
     CHECK_EQUAL(rrs_code_cache_drop(&module.cache, 100, 101), 1); /* the young one only */
     CHECK(jump_at(&module, young.shadow) != 0);
     CHECK_EQUAL(jump_at(&module, old.shadow), young.shadow);
+    struct rrs_block third = translate(&module, 100, RRS_ENTRY_JUMP);
+    CHECK_EQUAL(jump_at(&module, young.shadow), third.shadow);
+    CHECK_EQUAL(jump_at(&module, old.shadow), third.shadow); /* not by way of the young one */
     module_deinit(&module);
 }
 
