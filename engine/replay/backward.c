@@ -104,14 +104,29 @@ static struct rrs_error *search_stretch(struct backward *b, const struct rrs_pos
     return NULL;
 }
 
+/*
+ * Where the stretch in front of [*begin, ..) is to begin: twice as far back as the stretch behind
+ * went, since a checkpoint costs more to go to than a short stretch to run through.
+ */
+static struct rrs_error *reach_further(struct rrs_timeline *timeline,
+                                       const struct rrs_position *begin, uint64_t ticks,
+                                       struct rrs_position *reach)
+{
+    struct rrs_position first = {.tick = begin->tick > 2 * ticks ? begin->tick - 2 * ticks : 0,
+                                 .pc = RRS_ANY_PC};
+    RRS_TRY(rrs_event_at_tick(timeline, first.tick, &first.event));
+    *reach = rrs_position_compare(&first, begin) < 0 ? first : *begin;
+    return NULL;
+}
+
 struct rrs_error *rrs_run_backward(struct rrs_timeline *timeline, struct rrs_stop *stop)
 {
-    struct rrs_position start = rrs_replay_position(timeline->replayer), end = start;
+    struct rrs_position start = rrs_replay_position(timeline->replayer), end = start, reach = end;
     struct rrs_stop ignored;
     for (;;) {
         struct backward b = {.timeline = timeline};
-        RRS_TRY(rrs_timeline_load_stored(timeline, &end, false));
-        size_t at = rrs_checkpoint_before(timeline, &end);
+        RRS_TRY(rrs_timeline_load_stored(timeline, &reach, false));
+        size_t at = rrs_checkpoint_before(timeline, &reach);
         struct rrs_position begin = timeline->checkpoints[at]->position;
         RRS_TRY(search_stretch(&b, &begin, &end));
         if (b.interrupted) {
@@ -125,6 +140,7 @@ struct rrs_error *rrs_run_backward(struct rrs_timeline *timeline, struct rrs_sto
         }
         if (at == 0)
             break;
+        RRS_TRY(reach_further(timeline, &begin, end.tick - begin.tick, &reach));
         end = begin;
     }
     RRS_TRY(rrs_timeline_restore(timeline, timeline->checkpoints[0]));

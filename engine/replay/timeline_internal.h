@@ -73,6 +73,10 @@ RRS_MUST_CHECK struct rrs_error *rrs_travel_to(struct rrs_timeline *timeline,
 RRS_MUST_CHECK struct rrs_error *rrs_travel_to_tick(struct rrs_timeline *timeline, uint64_t event,
                                                     uint64_t tick, struct rrs_stop *stop);
 
+/** The event that comes next when the tick is first reached; UINT64_MAX behind the end. */
+RRS_MUST_CHECK struct rrs_error *rrs_event_at_tick(struct rrs_timeline *timeline, uint64_t tick,
+                                                   uint64_t *event);
+
 /** The last checkpoint in front of `position`, or the beginning; its index. */
 size_t rrs_checkpoint_before(const struct rrs_timeline *timeline,
                              const struct rrs_position *position);

@@ -219,9 +219,7 @@ struct rrs_error *rrs_timeline_seek_event(struct rrs_timeline *timeline, uint64_
     return rrs_travel_to_tick(timeline, event < first ? first : event, UINT64_MAX, stop);
 }
 
-/* The event that comes next when the tick is first reached. */
-static struct rrs_error *event_at_tick(struct rrs_timeline *timeline, uint64_t tick,
-                                       uint64_t *event)
+struct rrs_error *rrs_event_at_tick(struct rrs_timeline *timeline, uint64_t tick, uint64_t *event)
 {
     struct rrs_event_cursor *cursor;
     const struct rrs_event *found;
@@ -238,7 +236,7 @@ struct rrs_error *rrs_timeline_seek_tick(struct rrs_timeline *timeline, uint64_t
 {
     uint64_t event;
     RRS_TRY(refuse_in_trial(timeline));
-    RRS_TRY(event_at_tick(timeline, tick, &event));
+    RRS_TRY(rrs_event_at_tick(timeline, tick, &event));
     uint64_t first = timeline->checkpoints[0]->position.event;
     return rrs_travel_to_tick(timeline, event < first ? first : event, tick, stop);
 }
