@@ -78,9 +78,8 @@ void lineage_deinit(struct lineage *lineage)
     *lineage = (struct lineage){0};
 }
 
-/* Numbers of tasks are used again: the last birth before the event counts. */
-static const struct lineage_birth *birth_of(const struct lineage *lineage, pid_t tid,
-                                            uint64_t event)
+const struct lineage_birth *lineage_birth_of(const struct lineage *lineage, pid_t tid,
+                                             uint64_t event)
 {
     for (size_t i = lineage->n_births; i-- > 0;)
         if (lineage->births[i].tid == tid && lineage->births[i].event < event)
@@ -90,7 +89,7 @@ static const struct lineage_birth *birth_of(const struct lineage *lineage, pid_t
 
 pid_t lineage_process(const struct lineage *lineage, pid_t tid, uint64_t event)
 {
-    const struct lineage_birth *birth = birth_of(lineage, tid, event);
+    const struct lineage_birth *birth = lineage_birth_of(lineage, tid, event);
     return birth ? birth->pid : tid;
 }
 
@@ -103,11 +102,19 @@ static uint64_t last_exec(const struct lineage *lineage, pid_t pid, uint64_t sin
     return 0;
 }
 
+uint64_t lineage_exec_of(const struct lineage *lineage, pid_t tid, uint64_t since, uint64_t event)
+{
+    for (size_t i = lineage->n_execs; i-- > 0 && lineage->execs[i].event > since;)
+        if (lineage->execs[i].tid == tid && lineage->execs[i].event < event)
+            return lineage->execs[i].event;
+    return 0;
+}
+
 /* A process that has loaded none executes what its maker executed when it was made. */
 uint64_t lineage_program(const struct lineage *lineage, pid_t pid, uint64_t event)
 {
     for (;;) {
-        const struct lineage_birth *birth = birth_of(lineage, pid, event);
+        const struct lineage_birth *birth = lineage_birth_of(lineage, pid, event);
         uint64_t loaded = last_exec(lineage, pid, birth ? birth->event : 0, event);
         if (loaded || !birth)
             return loaded;

@@ -6,6 +6,7 @@
 
 #include "lmdb-store/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +36,13 @@ void lineage_deinit(struct lineage *lineage);
 
 /** The process of a task in front of an event; what nobody made is a process of its own. */
 pid_t lineage_process(const struct lineage *lineage, pid_t tid, uint64_t event);
+
+/** The making of a task before an event: the last one, as numbers are used again. NULL: none. */
+const struct lineage_birth *lineage_birth_of(const struct lineage *lineage, pid_t tid,
+                                             uint64_t event);
+
+/** The last event between two by which a task loaded a program; 0: none. */
+uint64_t lineage_exec_of(const struct lineage *lineage, pid_t tid, uint64_t since, uint64_t event);
 
 /** The event that loaded the program which a process executes in front of an event; 0: unknown. */
 uint64_t lineage_program(const struct lineage *lineage, pid_t pid, uint64_t event);

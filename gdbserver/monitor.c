@@ -75,7 +75,7 @@ static void run_ps(server *server, const char *argument)
     for (size_t i = 0; i < n_tasks; i++)
         if (tasks[i].tid == tasks[i].tgid)
             say(server, "%c %7d  %s", tasks[i].tgid == server->pid ? '*' : ' ', tasks[i].tgid,
-                tasks[i].name);
+                thread_name(server, &tasks[i]));
 }
 
 static void run_drop(server *server, const char *argument)

@@ -68,7 +68,7 @@ static struct rrs_error *write_threads(server *server, const char *annex, struct
         buffer_add_text(object, "<thread id=\"");
         add_thread_id(server, object, tasks[i].tgid, tasks[i].tid);
         buffer_add_text(object, "\" core=\"0\" name=\"");
-        buffer_add_xml(object, tasks[i].name);
+        buffer_add_xml(object, thread_name(server, &tasks[i]));
         buffer_add_text(object, "\"/>");
     }
     buffer_add_text(object, "</threads>");

@@ -31,7 +31,8 @@ static void write_kinds(struct buffer *object)
     }
 }
 
-static void add_task(struct buffer *object, const struct rrs_timeline_task *task, bool as_thread)
+static void add_task(server *server, struct buffer *object, const struct rrs_timeline_task *task,
+                     bool as_thread)
 {
     if (!as_thread && task->tid != task->tgid)
         return;
@@ -41,7 +42,7 @@ static void add_task(struct buffer *object, const struct rrs_timeline_task *task
         add_number(object, "tid", task->tid);
     else
         add_number(object, "parent", task->parent);
-    add_column(object, "command", task->name);
+    add_column(object, "command", as_thread ? thread_name(server, task) : task->name);
     buffer_add_text(object, "</item>");
 }
 
@@ -58,7 +59,7 @@ struct rrs_error *write_operating_system_data(server *server, const char *annex,
     if (!*annex)
         write_kinds(object);
     for (size_t i = 0; *annex && i < n_tasks; i++)
-        add_task(object, &tasks[i], as_thread);
+        add_task(server, object, &tasks[i], as_thread);
     buffer_add_text(object, "</osdata>");
     return NULL;
 }

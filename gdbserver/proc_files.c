@@ -72,9 +72,9 @@ static struct rrs_error *write_status(server *server, struct buffer *text)
     RRS_TRY(rrs_timeline_tasks(server->timeline, &tasks, &n_tasks));
     for (size_t i = 0; i < n_tasks; i++)
         if (tasks[i].tid == server->tid)
-            buffer_printf(text,
-                          "Name:\t%s\nState:\tt (tracing stop)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
-                          tasks[i].name, tasks[i].tgid, tasks[i].tid, tasks[i].parent);
+            buffer_printf(
+                text, "Name:\t%s\nState:\tt (tracing stop)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n",
+                thread_name(server, &tasks[i]), tasks[i].tgid, tasks[i].tid, tasks[i].parent);
     return NULL;
 }
 

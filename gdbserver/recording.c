@@ -146,24 +146,20 @@ static struct rrs_error *write_tasks(server *server, const char *rest, struct bu
     return NULL;
 }
 
-/* The program that an exec event loads is the first file that it maps. */
+static void add_last_component(struct buffer *text, const uint8_t *path, size_t size)
+{
+    const uint8_t *slash = memrchr(path, '/', size), *end = path + size;
+    for (const uint8_t *at = slash ? slash + 1 : path; at < end && *at; at++)
+        buffer_add_byte(text, *at <= ' ' || *at == ';' || *at > '~' ? '?' : *at);
+}
+
 static struct rrs_error *add_program(server *server, uint64_t exec, struct buffer *text)
 {
     const struct rrs_event *event;
     struct rrs_item item;
     RRS_TRY(recording_event(server, exec, &event));
-    if (!event)
-        return NULL;
-    struct rrs_item_reader items = rrs_item_reader_begin(event->data, event->size_bytes);
-    while (rrs_item_next(&items, &item)) {
-        if (item.kind != RRS_ITEM_MAP || item.map.source != RRS_MAP_FILE)
-            continue;
-        const char *slash = memrchr(item.map.path, '/', item.map.path_bytes);
-        const char *name = slash ? slash + 1 : item.map.path;
-        for (const char *at = name; at < item.map.path + item.map.path_bytes; at++)
-            buffer_add_byte(text, *at <= ' ' || *at == ';' || *at > '~' ? '?' : (uint8_t)*at);
-        break;
-    }
+    if (event && rrs_item_find(event->data, event->size_bytes, RRS_ITEM_PROGRAM, &item))
+        add_last_component(text, item.bytes.bytes, item.bytes.size);
     return NULL;
 }
 

@@ -99,6 +99,7 @@ void rrs_gdbserver_destroy(struct rrs_gdbserver *server)
     breakpoints_deinit(&server->breakpoints);
     recording_forget(server);
     lineage_deinit(&server->lineage);
+    task_names_deinit(&server->task_names);
     close_files(server);
     link_deinit(&server->link);
     buffer_deinit(&server->reply);

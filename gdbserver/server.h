@@ -21,6 +21,7 @@
 #include "gdbserver/lineage.h"
 #include "gdbserver/link.h"
 #include "gdbserver/registers.h"
+#include "gdbserver/task_names.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +79,7 @@ struct rrs_gdbserver {
     struct rrs_event_log *log; /* of the trace, made when first needed */
     struct rrs_event_cursor *cursor;
     struct lineage lineage;
+    struct task_names task_names;
     struct event_stop event_stop;
     bool program_changed; /* the stop reply is about that; `held` is told at the next resume */
     bool holds_stop;
@@ -120,6 +122,9 @@ void say_error(server *server, struct rrs_error *error);
 
 /** Whether `tid` is a task of the process that gdb sees, here and now. */
 bool thread_exists(server *server, pid_t tid);
+
+/** The name of a task that is alive here. Borrowed until the next call. */
+const char *thread_name(server *server, const struct rrs_timeline_task *task);
 
 /** A task of that process: the one that runs, else the last one given, else the first; 0: none. */
 pid_t thread_choose(server *server, pid_t preferred);

@@ -17,6 +17,16 @@ bool thread_exists(server *server, pid_t tid)
     return found;
 }
 
+const char *thread_name(server *server, const struct rrs_timeline_task *task)
+{
+    struct rrs_position here;
+    pid_t running;
+    rrs_timeline_position(server->timeline, &here, &running);
+    const char *name = task_names_find(&server->task_names, rrs_timeline_trace(server->timeline),
+                                       &server->lineage, task->tid, here.event);
+    return name ? name : task->name;
+}
+
 pid_t thread_choose(server *server, pid_t preferred)
 {
     _cleanup_free_ struct rrs_timeline_task *tasks = NULL;

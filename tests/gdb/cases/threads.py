@@ -13,6 +13,8 @@ for thread in gdb.selected_inferior().threads():
     found.add(value("own"))
 equal(found, {77, 20, 40, 60}, "thread-local variables")
 do("info threads")
+equal(sorted(thread.name for thread in gdb.selected_inferior().threads()), ["threads", "worker 1", "worker 2", "worker 3"])
+assert re.search(r"\d+ +\d+ +worker 2", do("info os threads"))
 do("delete")
 do(f"break {line_of('shared', 'threads.c')} if shared == 60")
 hits = []
