@@ -126,9 +126,7 @@ static void count_tick(struct rrs_replayer *replayer, struct rrs_replay_task *ta
 /* Flags that are dead have one fixed value wherever the program can be looked at. */
 static void fix_dead_flags(struct rrs_replayer *replayer, struct rrs_task *task)
 {
-    struct rrs_attachment *attachment = rrs_space_attachment_at(task->space, task->regs.rip);
-    if (attachment)
-        rrs_state_clear_dead_flags(&replayer->session, task, attachment, &task->regs);
+    rrs_state_clear_dead_flags(&replayer->session, task, &task->regs);
 }
 
 /* Where the CPU, the trace or the engine has a part in it, shadow code comes to a stop by itself.

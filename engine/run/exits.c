@@ -167,7 +167,7 @@ static struct rrs_error *handle_tick(struct exit_context *x)
     rrs_session_settle(x->session, true);
     x->task->at_call = true;
     x->regs.rip = x->attachment->base + block.app + block.transfer_app;
-    rrs_state_clear_dead_flags(x->session, x->task, x->attachment, &x->regs);
+    rrs_state_clear_dead_flags(x->session, x->task, &x->regs);
     rrs_task_ready_safely(x->session, x->task, &x->regs);
     return NULL;
 }
@@ -287,7 +287,7 @@ static struct rrs_error *handle_break(struct exit_context *x, rrs_addr pc)
     rrs_session_settle(x->session, false);
     x->regs.rip = pc;
     x->task->at_call = true;
-    rrs_state_clear_dead_flags(x->session, x->task, x->attachment, &x->regs);
+    rrs_state_clear_dead_flags(x->session, x->task, &x->regs);
     rrs_task_ready(x->session, x->task, &x->regs);
     return oracle->at_break(oracle->context, x->task);
 }

@@ -10,13 +10,16 @@
 #include <sys/syscall.h>
 
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
-                                struct rrs_attachment *attachment, struct user_regs_struct *regs)
+                                struct user_regs_struct *regs)
 {
+    struct rrs_attachment all_memory = {.base = 0};
     struct rrs_source_context context = {
-        .session = session, .task = task, .attachment = attachment, .sees_through_breaks = true};
+        .session = session, .task = task, .attachment = &all_memory, .sees_through_breaks = true};
     struct rrs_code_source source = rrs_space_source(&context);
-    regs->eflags &= ~(uint64_t)rrs_dead_flags(&session->translator, &source,
-                                              (int64_t)(regs->rip - attachment->base));
+    const struct rrs_region *region = rrs_space_region_at(task->space, regs->rip);
+    if (region && (region->writable || region->changes_unseen))
+        task->space->fetch_generation++; /* it may have changed since the last look */
+    regs->eflags &= ~(uint64_t)rrs_dead_flags(&session->translator, &source, (int64_t)regs->rip);
 }
 
 void rrs_state_behind_transfer(const struct rrs_task *task, enum rrs_entry_kind entry_kind,
@@ -89,7 +92,7 @@ bool rrs_state_to_app(struct rrs_session *session, struct rrs_task *task,
     *tick_pending = block->ticks && at - block->shadow >= block->pending_from;
     take_back(task->space->table->cells, state, regs);
     regs->rip = attachment->base + block->app + (just_behind ? block->app_bytes : app_offset);
-    rrs_state_clear_dead_flags(session, task, attachment, regs);
+    rrs_state_clear_dead_flags(session, task, regs);
     return true;
 }
 

@@ -24,7 +24,7 @@ enum { RRS_NOWHERE = 16 };
 
 /** Gives the arithmetic flags that are dead at regs->rip their fixed value, 0. */
 void rrs_state_clear_dead_flags(struct rrs_session *session, struct rrs_task *task,
-                                struct rrs_attachment *attachment, struct user_regs_struct *regs);
+                                struct user_regs_struct *regs);
 
 /**
  * Puts the registers that a transfer by table keeps in cells into `regs`: the app state behind it.
