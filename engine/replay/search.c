@@ -91,6 +91,8 @@ struct rrs_error *rrs_search_step(struct rrs_search *s)
     bool loads = happens && s->timeline->replayer->next &&
                  s->timeline->replayer->next->event_kind == RRS_EVENT_EXEC;
     const struct rrs_watchpoint *watch = happens ? NULL : rrs_watches_accessed(s->timeline);
+    if (happens) /* its instruction may have a breakpoint, which the run into it would meet again */
+        rrs_breaks_enable(s->timeline, false);
     RRS_TRY(rrs_replay_step_any(s->timeline->replayer));
     if (loads) { /* what the old program's memory held did not change: it went */
         rrs_watches_look(s->timeline);

@@ -10,6 +10,7 @@
  * reverse-continue finds is also compared with a list made by single steps. With INDEXED, a copy of
  * the trace with stored checkpoints, that one is visited, opened again and again.
  */
+#include "engine/events/kinds.h"
 #include "engine/replay/timeline.h"
 #include "lmdb-store/event_log_reader.h"
 
@@ -324,6 +325,20 @@ static void go_back_to_breakpoint(const struct place *place)
     printf("breakpoint at %#" PRIx64 ": %d hits\n", place->position.pc, count);
 }
 
+/* The same at the instruction of a system call, where an event and a breakpoint meet. */
+static void go_back_to_call(const struct place *place)
+{
+    struct rrs_stop stop;
+    struct place call;
+    must(rrs_timeline_seek(timeline, &place->position, &stop));
+    rrs_timeline_catch_events(timeline, 1ull << RRS_EVENT_CALL, NULL, NULL);
+    must(rrs_timeline_run(timeline, RRS_FORWARD, &stop));
+    rrs_timeline_catch_events(timeline, 0, NULL, NULL);
+    note(&call);
+    if (stop.reason == RRS_STOP_EVENT)
+        go_back_to_breakpoint(&call);
+}
+
 /* What happens to a word of the stack: forward, then backward. */
 static void go_back_to_access(const struct place *place, enum rrs_watch_kind kind)
 {
@@ -468,6 +483,8 @@ int main(int argc, char **argv)
     step_back(places, count);
     for (int i = 0; i < 3; i++)
         go_back_to_breakpoint(&places[(size_t)rand() % count]);
+    for (int i = 0; i < 2; i++)
+        go_back_to_call(&places[(size_t)rand() % count]);
     for (int i = 0; i < 3; i++) {
         const struct place *place = &places[(size_t)rand() % count];
         for (int kind = RRS_WATCH_WRITE; kind <= RRS_WATCH_ACCESS; kind++)
