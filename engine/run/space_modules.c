@@ -112,6 +112,20 @@ static void look_at_gap(struct gap_search *search, rrs_addr from, rrs_addr to)
         look_at_range(search, from, to);
 }
 
+/* Whether the program is going to map any of [start, end): only a replay knows. */
+static bool will_be_mapped(const struct rrs_session *session, rrs_addr start, rrs_addr end)
+{
+    size_t low = 0, high = session->avoided_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (session->avoided[middle].end <= start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < session->avoided_count && session->avoided[low].start < end;
+}
+
 static bool look_below_mapping(void *context, const struct rrs_mapping *mapping)
 {
     struct gap_search *search = context;
@@ -130,6 +144,9 @@ static struct rrs_error *find_gap(const struct rrs_session *session, pid_t tid, 
 {
     struct gap_search search = {
         .session = session, .low = low, .high = high, .lowest = lowest, .size = size};
+    if (high > user_space_end)
+        search.high =
+            user_space_end; /* above it are the kernel's own addresses, free as they look */
     RRS_TRY(rrs_maps_visit(tid, look_below_mapping, &search));
     look_at_gap(&search, search.previous_end, user_space_end - stack_room_bytes);
     *at = search.found;
@@ -273,7 +290,8 @@ static struct rrs_error *attach_known(struct rrs_session *session, struct rrs_ta
             module->cache.runtime != task->space->runtime)
             continue;
         rrs_addr at = base + (uint64_t)module->cache.shadow_base;
-        if (at > user_space_end - module->piece.size)
+        if (at > user_space_end - module->piece.size ||
+            will_be_mapped(session, at, at + module->piece.size))
             continue;
         bool taken;
         RRS_TRY(map_cache(session, task, module, at, &taken));
