@@ -7,6 +7,7 @@
 #include "engine/run/pi_futex.h"
 #include "engine/run/proc_view.h"
 #include "engine/run/remote.h"
+#include "engine/run/schedule.h"
 #include "engine/run/state.h"
 
 #include <assert.h>
@@ -487,6 +488,8 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     session->counters.stops_syscall++;
     if (session->runner == task)
         rrs_session_settle(session, false);
+    if (session->last_runner == task)
+        rrs_schedule_charge_call(session, task->call);
     if (!again) {
         enum rrs_verdict verdict;
         struct rrs_answer answer = {0};
@@ -514,7 +517,7 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     /* The tracee goes on in shadow code by itself where nobody needs to know the result. */
     bool comes_back = task->call_shadow != task->space->call_insn + SYSCALL_BYTES;
     bool one_stop = !again && !task->call_watched && comes_back && !task->opens_view &&
-                    !session->observer &&
+                    !session->observer && !rrs_schedule_is_due(session) &&
                     (row->class == CLASS_NEVER || row->class == CLASS_PASS ||
                      concern == RRS_CODE_SPARED || (row->class == CLASS_MAY && is_alone(session)));
     if (one_stop)

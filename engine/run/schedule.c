@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 /* --- in turn --- */
 
@@ -98,7 +99,8 @@ static struct rrs_task *next_by_chance(const struct rrs_session *session)
     return best;
 }
 
-/* Whether a call that somebody has just ended is over already must not depend on the kernel's time. */
+/* Whether a call that somebody has just ended is over already must not depend on the kernel's time.
+ */
 void rrs_schedule_await_sleep(const struct rrs_session *session)
 {
     enum { TRIES = 1000 };
@@ -112,6 +114,22 @@ void rrs_schedule_await_sleep(const struct rrs_session *session)
 /* --- turns --- */
 
 static const uint64_t alone_ticks = 1ull << 40;
+
+void rrs_schedule_charge_call(struct rrs_session *session, int number)
+{
+    enum { CALLS_PER_SLICE = 512 };
+    uint64_t charge = session->options.slice_ticks / CALLS_PER_SLICE;
+    if (session->options.chaos)
+        return;
+    if (number == SYS_sched_yield || charge > session->slice_left)
+        charge = session->slice_left;
+    session->slice_left -= charge;
+}
+
+bool rrs_schedule_is_due(const struct rrs_session *session)
+{
+    return !session->slice_left && session->tasks->next;
+}
 
 static struct rrs_error *switch_from(struct rrs_session *session, struct rrs_task *task)
 {

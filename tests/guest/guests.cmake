@@ -59,6 +59,7 @@ guest(threads_by_hundreds)
 guest(threads_exit_in_every_order TIMEOUT 200)
 guest(threads_futex_words)
 guest(threads_share_work GONE)
+guest(threads_spin_with_syscalls)
 guest(threads_spin_without_syscalls)
 guest(wait_statuses)
 
