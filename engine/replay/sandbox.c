@@ -103,6 +103,9 @@ static bool is_permitted(const struct rrs_task *task, long number, const uint64_
         return true;
     case SYS_prlimit64:
         return args[0] == 0;
+    case SYS_rt_sigpending: /* to let a stack grow */
+        return is_in_user_space(args[0], args[1]) && args[1] == 8 &&
+               !is_the_engines(task->space, args[0], args[1]);
     case SYS_rt_sigaction: /* of what the engine's own traps have reset */
         return args[0] == SIGTRAP || args[0] == SIGSEGV;
     default:

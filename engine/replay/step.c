@@ -2,7 +2,10 @@
 #include "engine/replay/step.h"
 
 #include "engine/arch/x86_64/transfer.h"
+#include "engine/run/remote.h"
 #include "engine/run/state.h"
+
+#include <sys/syscall.h>
 
 struct rrs_replay_task *rrs_replay_actor(const struct rrs_replayer *replayer)
 {
@@ -101,6 +104,23 @@ static bool read_memory(void *context, uint64_t address, void *buffer, size_t si
     return rrs_tracee_read(memory->task->space->host, address, buffer, size) == size;
 }
 
+/* The kernel lets a stack grow for the task itself only: a call of its own writes there. */
+static bool write_below_stack(const struct memory *memory, uint64_t address, const void *bytes,
+                              size_t size)
+{
+    enum { PENDING_BYTES = 8 };
+    struct rrs_task *host = memory->task->task;
+    int64_t result = -1;
+    if (!rrs_replay_range_is_programs(memory->task, address, size))
+        return false;
+    struct rrs_error *error = rrs_remote_call(&memory->replayer->session, host, SYS_rt_sigpending,
+                                              RRS_ARGUMENTS(address, PENDING_BYTES), &result);
+    if (!error && result == 0)
+        error = rrs_tracee_write(memory->task->space->host, address, bytes, size);
+    rrs_error_destroy(error);
+    return !error && result == 0;
+}
+
 static bool write_memory(void *context, uint64_t address, const void *bytes, size_t size)
 {
     const struct memory *memory = context;
@@ -112,8 +132,9 @@ static bool write_memory(void *context, uint64_t address, const void *bytes, siz
         error = rrs_tracee_write(memory->task->space->host, address, bytes, size);
     else
         error = rrs_replay_poke(memory->replayer, memory->task, address, bytes, size);
+    bool written = !error;
     rrs_error_destroy(error);
-    return !error;
+    return written || (!entry && write_below_stack(memory, address, bytes, size));
 }
 
 static void count_tick(struct rrs_replayer *replayer, struct rrs_replay_task *task)
@@ -129,11 +150,14 @@ static void fix_dead_flags(struct rrs_replayer *replayer, struct rrs_task *task)
     rrs_state_clear_dead_flags(&replayer->session, task, &task->regs);
 }
 
-/* Where the CPU, the trace or the engine has a part in it, shadow code comes to a stop by itself.
+/*
+ * Where the CPU, the trace or the engine has a part in it, shadow code comes to a stop by itself.
+ * `ticks`: the instruction is a tick instruction, whose site is to let it pass.
  */
-static struct rrs_error *run_in_shadow(struct rrs_replayer *replayer, struct rrs_replay_task *task)
+static struct rrs_error *run_in_shadow(struct rrs_replayer *replayer, struct rrs_replay_task *task,
+                                       bool ticks)
 {
-    RRS_TRY(rrs_replay_run(replayer, task, 0));
+    RRS_TRY(rrs_replay_run(replayer, task, ticks));
     if (replayer->stop.stop_kind == RRS_RUN_TICK)
         return rrs_replay_diverged(replayer, "the instruction at %#lx has no end",
                                    (unsigned long)task->task->regs.rip);
@@ -179,7 +203,7 @@ static struct rrs_error *step_insn(struct rrs_replayer *replayer)
     replayer->current = task;
     replayer->stopped = false;
     if (!rrs_fetch_insn(&replayer->session, host, host->regs.rip, &insn))
-        return run_in_shadow(replayer, task);
+        return run_in_shadow(replayer, task, false);
     switch (rrs_emulate_transfer(&insn, &access, &host->regs)) {
     case RRS_TRANSFER_DONE:
         host->at_call = false;
@@ -188,12 +212,12 @@ static struct rrs_error *step_insn(struct rrs_replayer *replayer)
         fix_dead_flags(replayer, host);
         return NULL;
     case RRS_TRANSFER_FAULT:
-        return run_in_shadow(replayer, task);
+        return run_in_shadow(replayer, task, rrs_insn_ticks(&insn));
     default:
         break;
     }
     if (!is_the_cpus(&insn))
-        return run_in_shadow(replayer, task);
+        return run_in_shadow(replayer, task, false);
     struct user_regs_struct before = host->regs;
     RRS_TRY(run_alone(replayer, task, &insn));
     if (!replayer->stopped && stores_x87(&insn, &before))
