@@ -119,7 +119,10 @@ struct rrs_error *rrs_replay_permit(void *context, const struct rrs_task *task, 
     (void)context;
     if (is_permitted(task, number, args))
         return NULL;
-    return rrs_error_create(RRS_ERROR_BAD_TRACE,
-                            "the replay was about to make system call %ld, which no replay needs",
-                            number);
+    return rrs_error_create(
+        RRS_ERROR_BAD_TRACE,
+        "the replay was about to make system call %ld (%#lx, %#lx, %#lx, %#lx), "
+        "which no replay needs",
+        number, (unsigned long)args[0], (unsigned long)args[1], (unsigned long)args[2],
+        (unsigned long)args[3]);
 }
