@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Test that `rrsoft record --chaos` finds a race that natively almost never shows, and that the seed repeats it.
+"""Test that `rrsoft record --chaos` finds a race that a plain recording almost never shows, and that the seed repeats it.
+
+How often it shows natively is said, too, but that is the machine's affair: under load it may.
 
   chaos_finds_race.py RRSOFT PROGRAM
 """
@@ -34,7 +36,7 @@ def check(rrsoft, program, directory):
     os.environ["RRSOFT_TRACE_DIR"] = os.path.join(directory, "traces")
     native = count_failures(directory, program)
     plain = count_failures(directory, rrsoft, "record", "-o", trace, "--", program)
-    assert native <= SHOWN_MAX and plain <= SHOWN_MAX, (native, plain)
+    assert plain <= SHOWN_MAX, (native, plain)
 
     _, said = run(rrsoft, "record", "--chaos", f"--until-failure={TRIES}", "--", program, exits=[1])
     seeds = re.findall(r"--chaos=(\d+) repeats", said)
