@@ -3,6 +3,9 @@
 // know of: going backwards, travelling, and recording first.
 'use strict';
 
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
 const { Event, OutputEvent } = require('@vscode/debugadapter');
 const { GDBTargetDebugSession } = require('cdt-gdb-adapter');
 const { checkTrace, findTools, Recorder } = require('./recorder');
@@ -10,9 +13,9 @@ const { checkTrace, findTools, Recorder } = require('./recorder');
 const CONFIGURED = 4; // ConfiguringState.DONE of the base class
 const PAUSE_LIMIT_MS = 10000;
 
-/** A word for the shell by which gdb starts the server. */
-function shellQuote(text) {
-    return `'${text.replace(/'/g, "'\\''")}'`;
+/** A word of a command for gdb. */
+function quote(text) {
+    return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** A string of gdb's machine interface. */
@@ -47,6 +50,8 @@ class RrsoftDebugSession extends GDBTargetDebugSession {
             await super.attachRequest(response, this.gdbArguments(tools, trace, args));
         } catch (error) {
             this.sendErrorResponse(response, 1, error.message);
+        } finally {
+            this.removeSocket(); // gdb is connected, or will never be
         }
     }
 
@@ -59,22 +64,25 @@ class RrsoftDebugSession extends GDBTargetDebugSession {
         }
     }
 
-    /** What cdt-gdb-adapter is to do: attach gdb to a server behind a pipe. */
+    /** What cdt-gdb-adapter is to do: let gdb start a server, and connect to it. */
     gdbArguments(tools, trace, args) {
-        const server = ['exec', shellQuote(tools.server), '--stdio'];
+        this.socketFolder = fs.mkdtempSync(path.join(os.tmpdir(), 'rrsoft-dap-'));
+        const socket = path.join(this.socketFolder, 'gdb.sock');
+        const server = ['--socket', quote(socket)];
         if (args.begin !== 'start')
             server.push('--end');
         if (args.pid !== undefined)
             server.push('--pid', String(Number(args.pid)));
         if (trace)
-            server.push(shellQuote(trace));
+            server.push(quote(trace));
         return {
             gdb: args.gdb || 'gdb',
             gdbArguments: ['-q', '-iex', 'set sysroot target:'],
             cwd: args.cwd,
             verbose: args.verbose,
-            preConnectCommands: tools.gdbCommands,
-            target: { type: 'extended-remote', parameters: ['|', ...server] },
+            preConnectCommands: [...tools.gdbCommands, `set rrsoft program ${tools.rrsoft}`,
+                `maintenance rrsoft-serve ${server.join(' ')}`],
+            target: { type: 'extended-remote', parameters: [socket] },
             initCommands: args.initCommands,
         };
     }
@@ -303,8 +311,15 @@ class RrsoftDebugSession extends GDBTargetDebugSession {
         await Promise.race([this.pauseIfNeeded(true), limit]);
     }
 
+    removeSocket() {
+        if (this.socketFolder)
+            fs.rmSync(this.socketFolder, { recursive: true, force: true });
+        this.socketFolder = undefined;
+    }
+
     /** The server ends when its gdb does. */
     leaveNothing() {
+        this.removeSocket();
         this.recorder?.process.kill('SIGKILL');
         if (this.gdb?.isActive())
             this.gdb.proc.kill('SIGKILL');

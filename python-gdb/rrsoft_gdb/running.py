@@ -173,16 +173,31 @@ def _server(rrsoft):
     return path
 
 
-def _serve(rrsoft, trace):
+def _serve(rrsoft, *words):
     """Starts a server, which ends with gdb, and gives its address. A pipe would be easier, and is slow: see cli/gdb_server.c."""
-    words = [_server(rrsoft), "--once", "--wait-for-run", trace]
+    words = [_server(rrsoft), "--once", *words]
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=_prepare)
     with process.stdout:
         line = process.stdout.readline().decode().split()
     if line[:2] != ["target", "extended-remote"]:
         process.wait()
-        raise gdb.GdbError(f"The recording {trace} cannot be replayed.")
+        raise gdb.GdbError("The recording cannot be replayed.")
     return line[2]
+
+
+def _found_rrsoft():
+    found = shutil.which(gdb.parameter("rrsoft program"))
+    if not found:
+        raise gdb.GdbError("rrsoft was not found; see 'set rrsoft program'.")
+    return os.path.realpath(found)
+
+
+@command("maintenance rrsoft-serve")
+def serve(argument):
+    """Start a server of its own for this gdb: the words are for rrsoft-gdbserver.
+
+For front ends that make gdb connect by themselves, to the socket that they name by --socket."""
+    gdb.write(f"target extended-remote {_serve(_found_rrsoft(), *gdb.string_to_argv(argument))}\n")
 
 
 @command("maintenance rrsoft-before-run")
@@ -195,14 +210,11 @@ With a recording, 'run' goes back to its start. See 'set rrsoft record-on-run'."
     trace = gdb.parameter("rrsoft trace-on-run")
     if not trace and not gdb.parameter("rrsoft record-on-run"):
         return
-    found = shutil.which(gdb.parameter("rrsoft program"))
-    if not found:
-        raise gdb.GdbError("rrsoft was not found; see 'set rrsoft program'.")
-    rrsoft = os.path.realpath(found)
+    rrsoft = _found_rrsoft()
     trace = trace or _record(rrsoft)
     for setting in ("args", "exec-file-mismatch off", "sysroot target:"):
         gdb.execute(f"set {setting}", to_string=True)
-    gdb.execute(f"target extended-remote {_serve(rrsoft, trace)}", to_string=True)
+    gdb.execute("target extended-remote " + _serve(rrsoft, "--wait-for-run", trace), to_string=True)
 
 
 RecordOnRun()
