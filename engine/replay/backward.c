@@ -126,8 +126,7 @@ struct rrs_error *rrs_run_backward(struct rrs_timeline *timeline, struct rrs_sto
     for (;;) {
         struct backward b = {.timeline = timeline};
         RRS_TRY(rrs_timeline_load_stored(timeline, &reach, false));
-        size_t at = rrs_checkpoint_before(timeline, &reach);
-        struct rrs_position begin = timeline->checkpoints[at]->position;
+        struct rrs_position begin = rrs_known_before(timeline, &reach)->position;
         RRS_TRY(search_stretch(&b, &begin, &end));
         if (b.interrupted) {
             *stop = rrs_timeline_stop(timeline, RRS_STOP_INTERRUPTED);
@@ -138,7 +137,7 @@ struct rrs_error *rrs_run_backward(struct rrs_timeline *timeline, struct rrs_sto
             *stop = b.stop;
             return NULL;
         }
-        if (at == 0)
+        if (rrs_position_compare(&begin, &timeline->checkpoints[0]->position) <= 0)
             break;
         RRS_TRY(reach_further(timeline, &begin, end.tick - begin.tick, &reach));
         end = begin;

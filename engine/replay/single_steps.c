@@ -3,6 +3,8 @@
 #include "engine/replay/search.h"
 #include "engine/replay/step.h"
 
+#include <stdlib.h>
+
 static bool is_at_begin(const struct rrs_timeline *timeline)
 {
     struct rrs_position position = rrs_replay_position(timeline->replayer);
@@ -52,22 +54,70 @@ static struct rrs_error *step_forward(struct rrs_timeline *timeline, pid_t tid,
     return NULL;
 }
 
-/* Walks to `limit` and notes the last place where a step of `tid` began. */
-static struct rrs_error *find_last_step(struct rrs_timeline *timeline, pid_t tid,
-                                        const struct rrs_position *limit, struct rrs_position *last,
-                                        bool *found)
+static struct rrs_error *walk_add(struct rrs_walk *walk, const struct rrs_position *position)
+{
+    if (walk->count == walk->room) {
+        size_t room = walk->room ? 2 * walk->room : 64;
+        struct rrs_position *larger = reallocarray(walk->positions, room, sizeof *larger);
+        if (!larger)
+            return rrs_error_no_memory();
+        walk->positions = larger;
+        walk->room = room;
+    }
+    walk->positions[walk->count++] = *position;
+    return NULL;
+}
+
+/* Walks to `limit` and notes the places where steps of `tid` began. */
+static struct rrs_error *find_steps(struct rrs_timeline *timeline, pid_t tid,
+                                    const struct rrs_position *limit, bool *interrupted)
 {
     struct rrs_replayer *replayer = timeline->replayer;
-    *found = false;
-    while (replayer->next && !rrs_timeline_is_interrupted(timeline)) {
+    struct rrs_walk *walk = &timeline->walk;
+    walk->tid = tid;
+    walk->count = 0;
+    while (replayer->next && !(*interrupted = rrs_timeline_is_interrupted(timeline))) {
         struct rrs_position position = rrs_replay_position(replayer);
         if (rrs_position_compare(&position, limit) >= 0)
             return NULL;
-        if (next_is_step_of(timeline, tid)) {
-            *last = position;
-            *found = true;
-        }
+        if (next_is_step_of(timeline, tid))
+            RRS_TRY(walk_add(walk, &position));
         RRS_TRY(rrs_replay_step_any(replayer));
+    }
+    return NULL;
+}
+
+/* Whether the last walk tells where the step before `limit` began. */
+static bool walk_knows(struct rrs_walk *walk, pid_t tid, const struct rrs_position *limit)
+{
+    if (walk->tid != tid || walk->count < 2 ||
+        rrs_position_compare(&walk->positions[walk->count - 1], limit) != 0)
+        return false;
+    walk->count--;
+    return true;
+}
+
+/* From some ticks in front of here on, and from ever more if none of them was a step of `tid`. */
+static struct rrs_error *find_step_before(struct rrs_timeline *timeline, pid_t tid,
+                                          const struct rrs_position *limit, bool *interrupted)
+{
+    struct rrs_stop stop;
+    timeline->walk.count = 0;
+    for (uint64_t back = 0; !timeline->walk.count && !*interrupted && !is_at_begin(timeline);
+         back = back ? back * 4 : 1) {
+        uint64_t tick = limit->tick > back ? limit->tick - back : 0;
+        RRS_TRY(rrs_timeline_lay_rungs(timeline, tick));
+        RRS_TRY(rrs_timeline_seek_tick(timeline, tick, &stop));
+        *interrupted = stop.reason == RRS_STOP_INTERRUPTED;
+        struct rrs_position from = rrs_replay_position(timeline->replayer);
+        if (rrs_position_compare(&from, limit) >= 0)
+            continue;
+        if (!timeline->near || rrs_position_compare(&timeline->near->position, &from))
+            RRS_TRY(rrs_timeline_checkpoint_near(timeline));
+        if (!*interrupted)
+            RRS_TRY(find_steps(timeline, tid, limit, interrupted));
+        if (!timeline->walk.count && back > limit->tick)
+            break;
     }
     return NULL;
 }
@@ -75,26 +125,23 @@ static struct rrs_error *find_last_step(struct rrs_timeline *timeline, pid_t tid
 static struct rrs_error *step_backward(struct rrs_timeline *timeline, pid_t tid,
                                        struct rrs_stop *stop)
 {
-    struct rrs_position limit = rrs_replay_position(timeline->replayer), last;
+    struct rrs_position limit = rrs_replay_position(timeline->replayer);
+    struct rrs_walk *walk = &timeline->walk;
     struct rrs_stop ignored;
-    bool found = false;
-    for (uint64_t back = 0; !found && !is_at_begin(timeline); back = back ? back * 4 : 1) {
-        RRS_TRY(
-            rrs_timeline_seek_tick(timeline, limit.tick > back ? limit.tick - back : 0, &ignored));
-        struct rrs_position from = rrs_replay_position(timeline->replayer);
-        if (rrs_position_compare(&from, &limit) >= 0)
-            continue;
-        if (!timeline->near || rrs_position_compare(&timeline->near->position, &from))
-            RRS_TRY(rrs_timeline_checkpoint_near(timeline));
-        RRS_TRY(find_last_step(timeline, tid, &limit, &last, &found));
-        if (!found && back > limit.tick)
-            break;
+    bool interrupted = false;
+    if (!walk_knows(walk, tid, &limit))
+        RRS_TRY(find_step_before(timeline, tid, &limit, &interrupted));
+    if (interrupted) {
+        walk->count = 0; /* not all of the way */
+        *stop = rrs_timeline_stop(timeline, RRS_STOP_INTERRUPTED);
+        return rrs_travel_to(timeline, &limit, &ignored);
     }
-    if (!found) {
+    if (!walk->count) {
         RRS_TRY(rrs_timeline_restore(timeline, timeline->checkpoints[0]));
         *stop = rrs_timeline_stop(timeline, RRS_STOP_BEGIN);
         return NULL;
     }
+    struct rrs_position last = walk->positions[walk->count - 1];
     RRS_TRY(rrs_travel_to(timeline, &last, &ignored));
     *stop = rrs_timeline_stop(timeline, RRS_STOP_STEPPED);
     return NULL;

@@ -57,6 +57,9 @@ void rrs_timeline_destroy(struct rrs_timeline *timeline)
     for (size_t i = 0; i < timeline->checkpoint_count; i++)
         rrs_live_checkpoint_destroy(timeline->replayer, timeline->checkpoints[i]);
     rrs_live_checkpoint_destroy(timeline->replayer, timeline->near);
+    for (size_t i = 0; i < timeline->rung_count; i++)
+        rrs_live_checkpoint_destroy(timeline->replayer, timeline->rungs[i]);
+    free(timeline->walk.positions);
     rrs_live_checkpoint_destroy(timeline->replayer, timeline->trial);
     rrs_trace_files_destroy(timeline->files);
     rrs_replayer_destroy(timeline->replayer);

@@ -24,6 +24,15 @@ struct rrs_watchpoint {
     uint64_t before_bytes;
 };
 
+enum { RRS_RUNGS_MAX = 12 };
+
+/* Where the last steps of a task began, in order: where steps backward lead. */
+struct rrs_walk {
+    pid_t tid; /* 0: of any task */
+    struct rrs_position *positions;
+    size_t count, room;
+};
+
 struct rrs_timeline {
     struct rrs_trace_reader *reader;
     struct rrs_replayer *replayer;
@@ -37,7 +46,11 @@ struct rrs_timeline {
     struct rrs_checkpoint_info *stored; /* in the trace; ascending */
     size_t stored_count;
     struct rrs_live_checkpoint *near; /* close in front of where the user steps; or NULL */
-    uint64_t checkpoint_spacing_ns;   /* of the host's time */
+    /* Further in front of there, each some times as far as the next one; ascending. */
+    struct rrs_live_checkpoint *rungs[RRS_RUNGS_MAX];
+    size_t rung_count;
+    struct rrs_walk walk;
+    uint64_t checkpoint_spacing_ns; /* of the host's time */
     uint64_t last_checkpoint_ns;
     uint64_t last_progress_ns;
 
@@ -102,6 +115,17 @@ RRS_MUST_CHECK struct rrs_error *rrs_timeline_maybe_checkpoint(struct rrs_timeli
 
 /** Replaces the checkpoint close to where the user steps by one of here. */
 RRS_MUST_CHECK struct rrs_error *rrs_timeline_checkpoint_near(struct rrs_timeline *timeline);
+
+/** The last checkpoint or rung in front of a position; the first checkpoint if there is none. */
+const struct rrs_live_checkpoint *rrs_known_before(const struct rrs_timeline *timeline,
+                                                   const struct rrs_position *position);
+
+/**
+ * Makes checkpoints in front of `tick`, the closer to it the more of them, so that one step
+ * backward after the other costs little from there on. It leads to somewhere in front of `tick`.
+ */
+RRS_MUST_CHECK struct rrs_error *rrs_timeline_lay_rungs(struct rrs_timeline *timeline,
+                                                        uint64_t tick);
 
 /** Tells of progress, and whether the movement is to end. */
 bool rrs_timeline_is_interrupted(struct rrs_timeline *timeline);

@@ -144,18 +144,43 @@ static struct rrs_error *go_forward(struct rrs_timeline *timeline, uint64_t even
     return NULL;
 }
 
+static const struct rrs_live_checkpoint *nearer(const struct rrs_live_checkpoint *best,
+                                                const struct rrs_live_checkpoint *other,
+                                                const struct rrs_position *position)
+{
+    bool is_nearer = other && rrs_position_compare(&other->position, position) <= 0 &&
+                     rrs_position_compare(&other->position, &best->position) > 0;
+    return is_nearer ? other : best;
+}
+
+static const struct rrs_live_checkpoint *nearest(const struct rrs_timeline *timeline,
+                                                 const struct rrs_position *position)
+{
+    const struct rrs_live_checkpoint *best =
+        timeline->checkpoints[rrs_checkpoint_before(timeline, position)];
+    for (size_t i = 0; i < timeline->rung_count; i++)
+        best = nearer(best, timeline->rungs[i], position);
+    return nearer(best, timeline->near, position);
+}
+
+const struct rrs_live_checkpoint *rrs_known_before(const struct rrs_timeline *timeline,
+                                                   const struct rrs_position *position)
+{
+    const struct rrs_live_checkpoint *best =
+        timeline->checkpoints[rrs_checkpoint_before(timeline, position)];
+    for (size_t i = 0; i < timeline->rung_count; i++)
+        if (rrs_position_compare(&timeline->rungs[i]->position, position) < 0)
+            best = nearer(best, timeline->rungs[i], position);
+    return best;
+}
+
 /* Starts from the last known place that lies in front of the position, which may be here. */
 static struct rrs_error *start_from_nearest(struct rrs_timeline *timeline,
                                             const struct rrs_position *position)
 {
     RRS_TRY(rrs_timeline_load_stored(timeline, position, true));
     struct rrs_position here = rrs_replay_position(timeline->replayer);
-    const struct rrs_live_checkpoint *best =
-        timeline->checkpoints[rrs_checkpoint_before(timeline, position)];
-    const struct rrs_live_checkpoint *near = timeline->near;
-    if (near && rrs_position_compare(&near->position, position) <= 0 &&
-        rrs_position_compare(&near->position, &best->position) > 0)
-        best = near;
+    const struct rrs_live_checkpoint *best = nearest(timeline, position);
     bool here_will_do = !timeline->lost && rrs_position_compare(&here, position) <= 0 &&
                         rrs_position_compare(&here, &best->position) >= 0;
     return here_will_do ? NULL : rrs_timeline_restore(timeline, best);
@@ -193,6 +218,78 @@ struct rrs_error *rrs_travel_to(struct rrs_timeline *timeline, const struct rrs_
                                     (unsigned long)position->event, (unsigned long)position->tick,
                                     (unsigned long)position->pc);
         RRS_TRY(rrs_replay_step_insn(replayer));
+    }
+    return NULL;
+}
+
+/* --- rungs --- */
+
+/* Those behind a place are of no use to who goes backward. */
+static void drop_rungs_behind(struct rrs_timeline *timeline, const struct rrs_position *position)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < timeline->rung_count; i++)
+        if (rrs_position_compare(&timeline->rungs[i]->position, position) < 0)
+            timeline->rungs[kept++] = timeline->rungs[i];
+        else
+            rrs_live_checkpoint_destroy(timeline->replayer, timeline->rungs[i]);
+    timeline->rung_count = kept;
+}
+
+/* The one that lies furthest back makes room. */
+static struct rrs_error *add_rung(struct rrs_timeline *timeline)
+{
+    struct rrs_live_checkpoint *made;
+    struct rrs_position here = rrs_replay_position(timeline->replayer);
+    RRS_TRY(rrs_live_checkpoint_create(timeline->replayer, &made));
+    drop_rungs_behind(timeline, &here);
+    if (timeline->rung_count == RRS_RUNGS_MAX) {
+        rrs_live_checkpoint_destroy(timeline->replayer, timeline->rungs[0]);
+        timeline->rung_count--;
+        memmove(&timeline->rungs[0], &timeline->rungs[1],
+                timeline->rung_count * sizeof timeline->rungs[0]);
+    }
+    timeline->rungs[timeline->rung_count++] = made;
+    return NULL;
+}
+
+/* Microseconds from one place to another: some hundred ticks each, or a small part of an event. */
+static uint64_t cost_us(const struct rrs_position *from, const struct rrs_position *to)
+{
+    enum { TICKS_PER_US = 200, US_PER_EVENT = 25 };
+    return (to->tick - from->tick) / TICKS_PER_US + (to->event - from->event) * US_PER_EVENT;
+}
+
+/* Whether the way that a rung saves is worth what it costs to make, and most of the way. */
+static bool is_worth_it(const struct rrs_position *known, const struct rrs_position *rung,
+                        const struct rrs_position *target)
+{
+    enum { RUNG_COSTS_US = 3000 };
+    if (rrs_position_compare(known, rung) >= 0)
+        return false;
+    uint64_t saved = cost_us(known, rung);
+    return saved > RUNG_COSTS_US && saved > cost_us(rung, target);
+}
+
+struct rrs_error *rrs_timeline_lay_rungs(struct rrs_timeline *timeline, uint64_t tick)
+{
+    enum { FIRST_BITS = 24, BITS = 4, LAST_BITS = 4 };
+    struct rrs_position target = {.tick = tick, .pc = RRS_ANY_PC};
+    struct rrs_stop stop;
+    if (timeline->trial)
+        return NULL;
+    RRS_TRY(rrs_event_at_tick(timeline, target.tick, &target.event));
+    for (int bits = FIRST_BITS; bits >= LAST_BITS; bits -= BITS) {
+        if (!(tick >> bits))
+            continue;
+        struct rrs_position first = {.tick = tick - (1ull << bits), .pc = RRS_ANY_PC};
+        RRS_TRY(rrs_event_at_tick(timeline, first.tick, &first.event));
+        if (!is_worth_it(&nearest(timeline, &first)->position, &first, &target))
+            continue;
+        RRS_TRY(rrs_travel_to_tick(timeline, first.event, first.tick, &stop));
+        if (stop.reason == RRS_STOP_INTERRUPTED || !timeline->replayer->tasks)
+            return NULL;
+        RRS_TRY(add_rung(timeline));
     }
     return NULL;
 }
