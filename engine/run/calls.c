@@ -2,6 +2,7 @@
 /* The program's system calls: who sleeps, and what they change that the engine knows about. */
 #include "engine/run/calls.h"
 
+#include "engine/run/clone_flags.h"
 #include "engine/run/code_calls.h"
 #include "engine/run/cut_calls.h"
 #include "engine/run/pi_futex.h"
@@ -502,12 +503,12 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     if (!again)
         rrs_cut_call_begin(task);
     task->in_call = true;
-    if (row->enter && !again) {
-        struct user_regs_struct before = *regs;
+    struct user_regs_struct before = *regs;
+    if (row->enter && !again)
         RRS_TRY(row->enter(&call));
-        if (memcmp(&before, regs, sizeof before))
-            RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
-    }
+    rrs_clone_keep_traced(session, task, regs);
+    if (memcmp(&before, regs, sizeof before))
+        RRS_TRY(rrs_ptrace_set_regs(task->tid, regs));
     RRS_TRY(make_definite(&call));
     RRS_TRY(unguard_outputs(&call));
     if (!again)

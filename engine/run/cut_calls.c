@@ -284,9 +284,8 @@ struct rrs_error *rrs_cut_call_again(struct rrs_session *session, struct rrs_tas
 
 void rrs_cut_call_finish(const struct rrs_task *task, struct user_regs_struct *app)
 {
-    if (!task->cut.made_again)
-        return;
-    copy_arguments(app, &task->call_regs);
-    if (task->cut.done)
+    if (task->cut.made_again || task->arguments_replaced)
+        copy_arguments(app, &task->call_regs);
+    if (task->cut.made_again && task->cut.done)
         app->rax = task->cut.done + ((int64_t)app->rax > 0 ? app->rax : 0);
 }

@@ -4,6 +4,7 @@
 
 #include "engine/run/address_space.h"
 #include "engine/run/calls.h"
+#include "engine/run/clone_flags.h"
 #include "engine/run/launch.h"
 #include "engine/run/own_signals.h"
 #include "engine/run/remote.h"
@@ -118,6 +119,7 @@ static struct rrs_error *begin_child(struct rrs_session *session, struct rrs_tas
         return NULL;
     RRS_TRY(rrs_ptrace_get_regs(task->tid, &regs));
     regs.rip = task->call_regs.rip;
+    regs.rdi = task->call_regs.rdi;
     regs.rcx = regs.rip;
     regs.r11 = regs.eflags;
     regs.rax = 0;
@@ -170,23 +172,6 @@ struct rrs_error *rrs_handle_new_task(struct rrs_session *session, struct rrs_ta
     return begin_child(session, task);
 }
 
-static struct rrs_error *clone_flags_of(const struct rrs_task *creator, uint64_t *flags)
-{
-    *flags = 0;
-    switch (creator->call) {
-    case SYS_vfork:
-        *flags = CLONE_VM | CLONE_VFORK;
-        return NULL;
-    case SYS_clone:
-        *flags = creator->call_regs.rdi;
-        return NULL;
-    case SYS_clone3:
-        return rrs_tracee_read_all(creator->tid, creator->call_regs.rdi, flags, sizeof *flags);
-    default:
-        return NULL;
-    }
-}
-
 /* An observer is told of a new task before its creator runs on, and changes memory. */
 static struct rrs_error *see_child_stop(struct rrs_session *session, pid_t tid)
 {
@@ -212,7 +197,7 @@ static struct rrs_error *handle_clone_event(struct rrs_session *session, struct 
     unsigned long child;
     uint64_t flags;
     RRS_TRY(rrs_ptrace_event_message(task->tid, &child));
-    RRS_TRY(clone_flags_of(task, &flags));
+    RRS_TRY(rrs_clone_flags(task, &flags));
     RRS_TRY(rrs_handle_new_task(session, task, (pid_t)child, flags));
     if (session->observer)
         RRS_TRY(see_child_stop(session, (pid_t)child));

@@ -134,6 +134,7 @@ struct rrs_task {
     rrs_addr alternate_stack;          /* as the task last set it; bytes 0: none */
     uint64_t alternate_stack_bytes;
     struct rrs_cut_call cut;
+    bool arguments_replaced; /* the kernel got others than the program gave: clone_flags.h */
     uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
     struct rrs_trap trap; /* the program's own last fault, as far as frames told */
     bool trap_is_ours;    /* the kernel remembers another one */

@@ -54,6 +54,7 @@ static void flags(void)
     CHECK_EQUAL(fcntl(200, F_GETFD), -1);
     CHECK_EQUAL(run(open_file, CLONE_FILES, 200), 0);
     CHECK(fcntl(200, F_GETFD) >= 0);
+    CHECK_EQUAL(run(open_file, CLONE_UNTRACED, 201), 0); /* natively it only concerns debuggers */
     child_tid = 55;
     CHECK_EQUAL(run(set_value, CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID, 8), 21 << 8);
     CHECK_EQUAL(child_tid, 0);
@@ -108,6 +109,16 @@ static void with_clone3(void)
     CHECK_EQUAL(waitid((idtype_t)3 /* P_PIDFD */, (id_t)descriptor, &info, WEXITED), 0);
     CHECK_EQUAL(info.si_status, 12);
     close(descriptor);
+    arguments.flags = CLONE_UNTRACED | CLONE_PARENT_SETTID;
+    arguments.parent_tid = (uintptr_t)&parent_tid;
+    child = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    CHECK(child >= 0);
+    if (!child)
+        _exit((int)write(STDOUT_FILENO, "", 0) + 13);
+    CHECK_EQUAL(parent_tid, child);
+    int status;
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK_EQUAL(status, 13 << 8);
     puts("clone3");
 }
 
