@@ -32,11 +32,12 @@ def _arguments(kind, texts):
     return "(" + ", ".join(shown) + ")"
 
 
-def _result(kind, text):
+def _result(kind, text, cut):
+    """`cut`: the search ended before the recording, so a call may have returned behind that."""
     target = kind.target()
     if target.strip_typedefs().code == gdb.TYPE_CODE_VOID:
         return ""
-    return _as_value(text, target) if text else "never returned"
+    return _as_value(text, target) if text else "?" if cut else "never returned"
 
 
 def _place_of(row):
@@ -47,8 +48,8 @@ def _place_of(row):
 def calls(argument):
     """List every call of a function in the whole recording, or go to one of them.
 
-rrsoft calls [--args] FUNCTION    list; with --args the arguments, too
-rrsoft calls N                    go to call number N of the last list
+rrsoft calls [--args] [--max N] FUNCTION    list; with --args the arguments, too
+rrsoft calls N                              go to call number N of the last list
 
 Arguments and results in other than integer registers are shown as '?'. Ctrl-C ends the search and lists
 what was found."""
@@ -58,17 +59,27 @@ what was found."""
             raise gdb.GdbError(f"No call number {index} in the last list.")
         travel.go(_places[index - 1])
         return
-    with_arguments = argument.startswith("--args")
-    name = argument[len("--args"):].strip() if with_arguments else argument
+    with_arguments, most, name = False, _MOST, argument
+    while name.startswith("--"):
+        option, _, name = name.partition(" ")
+        name = name.strip()
+        if option == "--args":
+            with_arguments = True
+        elif option == "--max":
+            count, _, name = name.partition(" ")
+            most, name = number(count, "count"), name.strip()
+        else:
+            raise gdb.GdbError(f"There is no option '{option}'; see 'help rrsoft calls'.")
     if not name:
         raise gdb.GdbError("Say which function.")
     function = gdb.parse_and_eval(name)
     if function.type.code != gdb.TYPE_CODE_FUNC:
         raise gdb.GdbError(f"'{name}' is not a function.")
-    found, interrupted = travel.collect(f"calls:{int(function.address):x},{_MOST:x}")
+    found, interrupted = travel.collect(f"calls:{int(function.address):x},{most:x}")
     _places[:] = [_place_of(row) for row in found]
+    cut = interrupted or len(found) == most
     rows = [[i + 1, int(row[1], 16), int(row[3], 16), function_at(int(row[4], 16)),
-             _arguments(function.type, row[5:11]), _result(function.type, row[11])] for i, row in enumerate(found)]
+             _arguments(function.type, row[5:11]), _result(function.type, row[11], cut)] for i, row in enumerate(found)]
     head = ["Num", "Tick", "Task", "Caller", "Arguments", "Result"]
     if not with_arguments:
         for row in [head, *rows]:
@@ -79,3 +90,5 @@ what was found."""
         gdb.write(f"{name} is never called.\n")
     if interrupted:
         gdb.write("Interrupted: there may be more.\n")
+    elif len(rows) == most:
+        gdb.write(f"The first {most}; --max N lists more.\n")

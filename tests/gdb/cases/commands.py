@@ -67,6 +67,12 @@ do("delete")
 # Calls.
 text = do("rrsoft calls --args triple")
 equal([row.split()[-2:] for row in text.splitlines()[1:]], [[f"({i})", str(3 * i)] for i in range(8)])
+short = do("rrsoft calls --max 2 --args triple")
+equal(short.splitlines()[1].split(), text.splitlines()[1].split())
+equal(short.splitlines()[2].split()[-1], "?", "whether it returned is not known")
+assert "The first 2" in short, short
+fails("rrsoft calls --arg triple", "no option")
+do("rrsoft calls --args triple")
 do("rrsoft calls 3")
 equal((function(), value("$edi")), ("triple", 2))
 text = do("rrsoft calls factorial")
