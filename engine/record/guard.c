@@ -26,6 +26,12 @@ static struct rrs_error *on_call_begins(void *context, struct rrs_task *task)
     return r->stopped ? NULL : outcome(r, r->inner.call_begins(r, task));
 }
 
+static struct rrs_error *on_memory_changes(void *context, struct rrs_task *task)
+{
+    struct rrs_recorder *r = context;
+    return r->stopped ? NULL : outcome(r, r->inner.memory_changes(r, task));
+}
+
 static struct rrs_error *on_call_ends(void *context, struct rrs_task *task,
                                       const struct user_regs_struct *after)
 {
@@ -79,6 +85,7 @@ void rrs_recorder_guard(struct rrs_recorder *recorder)
         .context = recorder,
         .exec = on_exec,
         .call_begins = on_call_begins,
+        .memory_changes = on_memory_changes,
         .call_ends = on_call_ends,
         .insn = on_insn,
         .signal = on_signal,

@@ -57,7 +57,8 @@ static struct rrs_error *add_changed_pages(struct image *image, rrs_addr from, r
 static bool is_ours(const struct rrs_task *task, const struct rrs_mapping *mapping)
 {
     rrs_addr runtime = task->space->runtime;
-    return (mapping->start >= runtime && mapping->start < runtime + RRS_RUNTIME_BYTES) ||
+    rrs_addr end = runtime + RRS_RUNTIME_BYTES + RRS_OUTPUTS_BYTES;
+    return (mapping->start >= runtime && mapping->start < end) ||
            mapping->start >= 1ull << 63 || !strcmp(mapping->path, "[vdso]") ||
            !strncmp(mapping->path, "[vvar", 5);
 }

@@ -78,6 +78,16 @@ static struct rrs_error *write_progress(struct rrs_recorder *recorder, const str
     return known ? NULL : write_place(recorder, ran);
 }
 
+/* Another task's place comes first, as long as memory is what it saw. */
+static struct rrs_error *record_memory_changes(void *context, struct rrs_task *task)
+{
+    struct rrs_recorder *recorder = context;
+    if (recorder->session->last_runner == task)
+        return NULL;
+    RRS_TRY(write_opened(recorder));
+    return write_progress(recorder, task);
+}
+
 struct rrs_error *rrs_recorder_begin(struct rrs_recorder *recorder, const struct rrs_task *task,
                                      rrs_addr pc)
 {
@@ -286,6 +296,7 @@ struct rrs_error *rrs_recorder_init(struct rrs_recorder *recorder, struct rrs_se
                 .context = recorder,
                 .exec = record_exec,
                 .call_begins = rrs_record_call_begins,
+                .memory_changes = record_memory_changes,
                 .call_ends = rrs_record_call_ends,
                 .insn = record_insn,
                 .signal = record_signal,

@@ -301,7 +301,8 @@ static bool scan_mapping(void *context, const struct rrs_mapping *mapping)
 {
     struct exec_scan *scan = context;
     for (int i = 0; i < RRS_RUNTIME_BASES; i++)
-        if (mapping->start < rrs_runtime_bases[i] + (rrs_addr)RRS_RUNTIME_BYTES &&
+        if (mapping->start <
+                rrs_runtime_bases[i] + (rrs_addr)RRS_RUNTIME_BYTES + RRS_OUTPUTS_BYTES &&
             mapping->end > rrs_runtime_bases[i])
             scan->base_taken[i] = true;
     if (!strcmp(mapping->path, "[vdso]")) {
@@ -388,6 +389,10 @@ static struct rrs_error *map_runtime(struct rrs_session *session, struct rrs_tas
                           space->table->piece.offset + RRS_LOOKUP_LEVELS_AT + RRS_RUNTIME_L2 -
                               RRS_RUNTIME_JUMPS));
     space->table_mapped = true;
+    if (session->scratch.piece.memory)
+        RRS_TRY(rrs_space_map(session, task, fd, space->runtime + RRS_RUNTIME_BYTES,
+                              RRS_OUTPUTS_BYTES, PROT_READ | PROT_WRITE,
+                              session->scratch.piece.offset));
     RRS_TRY(rrs_remote_call_ok(session, task, "closing the shared memory", SYS_close,
                                RRS_ARGUMENTS((uint64_t)fd), NULL));
     space->call_insn = space->runtime + RRS_RUNTIME_CODE + RRS_CODE_TRACED;
@@ -490,6 +495,7 @@ struct rrs_error *rrs_space_fork(struct rrs_session *session,
     space->references = 1;
     space->identity = ++session->spaces_made;
     space->fetched = NULL;
+    space->writable = (struct rrs_writable){0};
     space->regions = copy_array(parent->regions, parent->region_count, sizeof *parent->regions);
     space->region_room = parent->region_count;
     space->attachments =
@@ -516,5 +522,6 @@ void rrs_space_release(struct rrs_session *session, struct rrs_address_space *sp
     free(space->attachments);
     free(space->fetched);
     free(space->pages);
+    rrs_writable_deinit(&space->writable);
     free(space);
 }

@@ -10,6 +10,7 @@
 #define RRS_ENGINE_RUN_ADDRESS_SPACE_H
 
 #include "engine/run/session.h"
+#include "engine/run/writable.h"
 
 #include <sys/mman.h>
 
@@ -89,6 +90,9 @@ struct rrs_address_space {
     bool all_traced;                  /* no call passes untraced: its output could meet a guard */
     struct rrs_fetched_page *fetched; /* code read lately; address_space.c */
     uint32_t fetch_generation;        /* raised when what was read may have changed */
+    struct rrs_writable writable;     /* as far as it was looked at */
+    bool maps_shared;                 /* it has had mappings that others may see, */
+    bool shares_memory;               /*   and could write to them */
 };
 
 /** Takes over a task whose execve has just ended (at its exit stop): maps the runtime, finds the

@@ -7,6 +7,7 @@
 #include "engine/run/cut_calls.h"
 #include "engine/run/pi_futex.h"
 #include "engine/run/proc_view.h"
+#include "engine/run/redirect.h"
 #include "engine/run/remote.h"
 #include "engine/run/schedule.h"
 #include "engine/run/state.h"
@@ -53,11 +54,20 @@ static struct rrs_region region_of(uint64_t prot)
     return (struct rrs_region){.writable = prot & PROT_WRITE, .unreadable = !(prot & PROT_READ)};
 }
 
+/* From now on other processes may see what calls write. */
+static void note_shared(struct rrs_address_space *space, bool writable)
+{
+    space->maps_shared = true;
+    space->shares_memory |= writable;
+}
+
 static struct rrs_error *leave_mmap(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     rrs_addr end = result + rrs_page_up(asked->rsi);
     struct rrs_region region = region_of(asked->rdx);
+    if (asked->r10 & MAP_SHARED)
+        note_shared(call->task->space, asked->rdx & PROT_WRITE);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(call->task->space, result, end))
             return NULL;
@@ -120,6 +130,7 @@ static struct rrs_error *leave_mprotect(struct call *call, uint64_t result)
     struct rrs_address_space *space = call->task->space;
     rrs_addr start = asked->rdi, end = start + rrs_page_up(asked->rsi);
     (void)result;
+    space->shares_memory |= space->maps_shared && (asked->rdx & PROT_WRITE);
     if (!(asked->rdx & PROT_EXEC)) {
         if (!rrs_space_has_code(space, start, end))
             return NULL;
@@ -161,6 +172,7 @@ static struct rrs_error *leave_shmat(struct call *call, uint64_t result)
 {
     const struct user_regs_struct *asked = &call->task->call_regs;
     struct shmid_ds ds;
+    note_shared(call->task->space, !(asked->rdx & SHM_RDONLY));
     if (!(asked->rdx & SHM_EXEC) || shmctl((int)asked->rdi, IPC_STAT, &ds) < 0)
         return NULL;
     struct rrs_region region = {.writable = !(asked->rdx & SHM_RDONLY), .changes_unseen = true};
@@ -459,8 +471,10 @@ static struct rrs_error *finish_hook(struct rrs_session *session, struct rrs_tas
 }
 
 /* The call goes on while others run; an observer learns of it before they do. */
-static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_task *task)
+static struct rrs_error *begin_observed(const struct call *call)
 {
+    struct rrs_session *session = call->session;
+    struct rrs_task *task = call->task;
     const struct rrs_observer *observer = session->observer;
     if (is_alone_affair(task->call)) {
         bool execs = task->call == SYS_execve || task->call == SYS_execveat;
@@ -469,6 +483,9 @@ static struct rrs_error *begin_observed(struct rrs_session *session, struct rrs_
         return rrs_session_finish_call(session, task);
     }
     if (!rrs_pi_futex_word(task)) {
+        RRS_TRY(rrs_redirect_begin(session, task, call->regs));
+        if (rrs_redirect_must_wait(session, task))
+            return rrs_session_finish_call(session, task);
         RRS_TRY(observer->call_begins(observer->context, task));
         return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
     }
@@ -500,8 +517,10 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
         if (answer.given)
             return finish_at_once(&call, answer.result);
     }
-    if (!again)
+    if (!again) {
         rrs_cut_call_begin(task);
+        rrs_writable_note_call(task, task->call);
+    }
     task->in_call = true;
     struct user_regs_struct before = *regs;
     if (row->enter && !again)
@@ -534,7 +553,7 @@ struct rrs_error *rrs_handle_call(struct rrs_session *session, struct rrs_task *
     if (session->runner == task)
         session->runner = NULL;
     if (session->observer && !again)
-        return begin_observed(session, task);
+        return begin_observed(&call);
     return rrs_ptrace_resume(task->tid, PTRACE_SYSCALL, 0);
 }
 
@@ -583,6 +602,7 @@ struct rrs_error *rrs_handle_call_exit(struct rrs_session *session, struct rrs_t
     }
     struct user_regs_struct app = behind_call(task, &regs);
     rrs_cut_call_finish(task, &app);
+    RRS_TRY(rrs_redirect_finish(session, task, (int64_t)app.rax, &app));
     if (row->leave && regs.rax < (uint64_t)-4095)
         RRS_TRY(row->leave(&call, regs.rax));
     if (row->enter == enter_mmap || row->enter == enter_mprotect || row->enter == enter_shmat)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/run/cut_calls.h"
 
+#include "engine/run/redirect.h"
 #include "lmdb-store/clock.h"
 
 #include <errno.h>
@@ -127,7 +128,7 @@ static struct rrs_error *find_piece(const struct rrs_task *task, rrs_addr vector
 static struct rrs_error *rest_of(const struct rrs_task *task, enum kind kind, uint64_t done,
                                  struct piece *piece)
 {
-    const struct user_regs_struct *asked = &task->call_regs;
+    const struct user_regs_struct made = rrs_redirect_arguments(task), *asked = &made;
     struct msghdr message;
     *piece = (struct piece){0};
     switch (kind) {
@@ -226,16 +227,6 @@ static struct rrs_error *set_limit(struct rrs_session *session, const struct rrs
 
 /* --- again --- */
 
-static void copy_arguments(struct user_regs_struct *to, const struct user_regs_struct *from)
-{
-    to->rdi = from->rdi;
-    to->rsi = from->rsi;
-    to->rdx = from->rdx;
-    to->r10 = from->r10;
-    to->r8 = from->r8;
-    to->r9 = from->r9;
-}
-
 /* Whether something is left to do; `*by_signal`: only if a signal is why. */
 static struct rrs_error *look(const struct rrs_task *task, enum kind kind, int64_t result,
                               struct piece *rest, bool *cut, bool *by_signal)
@@ -268,7 +259,8 @@ struct rrs_error *rrs_cut_call_again(struct rrs_session *session, struct rrs_tas
         RRS_TRY(only_ignored_pending(task, ignored_here, again));
     if (!*again)
         return NULL;
-    copy_arguments(regs, &task->call_regs);
+    const struct user_regs_struct made = rrs_redirect_arguments(task);
+    rrs_copy_arguments(regs, &made);
     regs->rax = (uint64_t)task->call;
     task->cut.made_again = true;
     task->cut.done += result > 0 ? (uint64_t)result : 0;
@@ -285,7 +277,7 @@ struct rrs_error *rrs_cut_call_again(struct rrs_session *session, struct rrs_tas
 void rrs_cut_call_finish(const struct rrs_task *task, struct user_regs_struct *app)
 {
     if (task->cut.made_again || task->arguments_replaced)
-        copy_arguments(app, &task->call_regs);
+        rrs_copy_arguments(app, &task->call_regs);
     if (task->cut.made_again && task->cut.done)
         app->rax = task->cut.done + ((int64_t)app->rax > 0 ? app->rax : 0);
 }

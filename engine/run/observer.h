@@ -28,6 +28,10 @@ struct rrs_observer {
     /* The call is under way and other tasks may run until its end. */
     struct rrs_error *(*call_begins)(void *context, struct rrs_task *task);
 
+    /* What the task's call, or a signal, does to memory is about to be seen: call_ends or signal
+     * comes next. */
+    struct rrs_error *(*memory_changes)(void *context, struct rrs_task *task);
+
     /* The call returned: `after` is the app state behind it. task->call_regs: as it was made. */
     struct rrs_error *(*call_ends)(void *context, struct rrs_task *task,
                                    const struct user_regs_struct *after);

@@ -7,6 +7,7 @@
 #include "engine/run/clone_flags.h"
 #include "engine/run/launch.h"
 #include "engine/run/own_signals.h"
+#include "engine/run/redirect.h"
 #include "engine/run/remote.h"
 #include "engine/run/schedule.h"
 #include "engine/run/state.h"
@@ -105,6 +106,7 @@ void rrs_session_deinit(struct rrs_session *session)
         free(module);
     }
     free(session->ended);
+    rrs_scratch_deinit(&session->scratch, &session->pool);
     rrs_shared_pool_give(&session->pool, &session->common);
     rrs_shared_pool_deinit(&session->pool);
     rrs_decoder_destroy(session->translator.decoder);
@@ -271,6 +273,7 @@ struct rrs_error *rrs_handle_exec(struct rrs_session *session, struct rrs_task *
     if (session->runner == task)
         session->runner = NULL;
     task->in_call = task->at_call = task->natural = false;
+    rrs_redirect_drop(session, task);
     rrs_space_release(session, task->space);
     task->space = NULL;
     if (is_32_bit(task))
@@ -592,6 +595,8 @@ static void inherit_dispositions(struct rrs_process *process)
 struct rrs_error *rrs_session_run(struct rrs_session *session, char *const argv[])
 {
     _cleanup_close_ int error_fd = -1;
+    if (session->observer)
+        RRS_TRY(rrs_scratch_init(&session->scratch, &session->pool));
     RRS_TRY(rrs_launch(&session->options, argv, &session->root, &error_fd));
     struct rrs_task *root = rrs_task_create(session, session->root);
     root->process = rrs_process_create(session, session->root);

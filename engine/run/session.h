@@ -11,6 +11,7 @@
 #include "engine/run/clock.h"
 #include "engine/run/lookup_table.h"
 #include "engine/run/observer.h"
+#include "engine/run/scratch.h"
 #include "engine/run/virtual.h"
 #include "engine/runtime/layout.h"
 #include "engine/tracee/ptrace.h"
@@ -135,6 +136,7 @@ struct rrs_task {
     uint64_t alternate_stack_bytes;
     struct rrs_cut_call cut;
     bool arguments_replaced; /* the kernel got others than the program gave: clone_flags.h */
+    struct rrs_redirected *redirected; /* the call's outputs go to scratch memory; or NULL */
     uint64_t mask_before; /* signals blocked when it was last resumed, if guards are set */
     struct rrs_trap trap; /* the program's own last fault, as far as frames told */
     bool trap_is_ours;    /* the kernel remembers another one */
@@ -173,6 +175,7 @@ struct rrs_session {
     struct rrs_cpus cpus;
     struct rrs_shared_pool pool;
     struct rrs_shared_piece common; /* session page, code page, call classes */
+    struct rrs_scratch scratch;     /* for outputs of calls; only if there is an observer */
     uint64_t slice_left;            /* ticks until the runner has to give way */
     uint64_t turn_tick;             /* when its slice began */
     struct rrs_clock clock;

@@ -8,9 +8,11 @@
 
 #include "engine/run/cut_calls.h"
 #include "engine/run/own_traps.h"
+#include "engine/run/redirect.h"
 #include "engine/run/remote.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -324,6 +326,7 @@ static struct rrs_error *handle_in_call(struct rrs_session *session, struct rrs_
     if (disposition == STOPS)
         return rrs_ptrace_resume(task->tid, PTRACE_CONT, info->si_signo);
     rrs_cut_call_finish(task, &app);
+    RRS_TRY(rrs_redirect_finish(session, task, -EINTR, &app));
     app.rip = task->call_regs.rip;
     app.rcx = app.rip;
     app.r11 = app.eflags;

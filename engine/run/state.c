@@ -224,7 +224,7 @@ void rrs_task_ready_safely(struct rrs_session *session, struct rrs_task *task,
  */
 static rrs_addr natural_place(struct rrs_address_space *space, rrs_addr app_pc)
 {
-    bool ours = app_pc - space->runtime < RRS_RUNTIME_BYTES ||
+    bool ours = app_pc - space->runtime < RRS_RUNTIME_BYTES + RRS_OUTPUTS_BYTES ||
                 rrs_space_attachment_of_shadow(space, app_pc);
     return ours ? RRS_NOWHERE : app_pc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks and processes as records, and the clock. */
 #include "engine/run/address_space.h"
+#include "engine/run/redirect.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -73,6 +74,7 @@ void rrs_task_remove(struct rrs_session *session, struct rrs_task *task)
         rrs_task_pass_signals_on(task, heir);
     while (task->held)
         drop_held(task, &task->held);
+    rrs_redirect_drop(session, task);
     rrs_virtual_deinit(&task->virtual);
     rrs_space_release(session, task->space);
     if (task->process && --task->process->tasks == 0)

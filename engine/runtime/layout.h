@@ -14,7 +14,8 @@
  *   0x700000  complete table     open addressing, searched where those do not help            r
  *   0x1700000 end
  *
- * The lookup tables belong to the address space; all else is the session's.
+ * The lookup tables belong to the address space; all else is the session's. While a session is
+ * recorded, memory for the outputs of calls that sleep lies behind it (RRS_OUTPUTS_BYTES, rw).
  */
 #ifndef RRS_ENGINE_RUNTIME_LAYOUT_H
 #define RRS_ENGINE_RUNTIME_LAYOUT_H
@@ -33,6 +34,7 @@ enum {
     RRS_RUNTIME_CALLS = 0x500000,
     RRS_RUNTIME_L2 = 0x700000,
     RRS_RUNTIME_BYTES = 0x1700000,
+    RRS_OUTPUTS_BYTES = 0x1000000,
 
     RRS_ENTRY_SLOTS = 1 << 18, /* of 8 bytes: 2 MiB, of which only the lines in use cost cache */
     RRS_L2_BITS = 20,

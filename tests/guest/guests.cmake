@@ -50,6 +50,7 @@ foreach(row null_call:SIGSEGV wild_return:SIGSEGV divide:SIGFPE illegal:SIGILL b
 endforeach()
 
 # --- threads and processes
+guest(calls_write_at_their_end)
 guest(clone_variants)
 guest(exec_chain)
 guest(fork_and_vfork GONE)
