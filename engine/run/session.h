@@ -185,6 +185,7 @@ struct rrs_session {
     struct rrs_process *processes; /* newest first; ended ones stay for the report */
     struct rrs_task *runner;
     struct rrs_task *last_runner; /* whose slice it is */
+    bool explained_ptrace;        /* that programs cannot use it */
     uint32_t reported_count;      /* tasks with a report */
     struct rrs_task_report *ended;
     uint32_t ended_count, ended_room;

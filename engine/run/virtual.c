@@ -173,12 +173,23 @@ struct rrs_error *rrs_virtual_prctl(struct rrs_session *session, struct rrs_task
 
 /* --- others --- */
 
+static void explain_ptrace(struct rrs_session *session, const struct rrs_task *task)
+{
+    if (!session->explained_ptrace)
+        rrs_session_warn(
+            session,
+            "process %d (%s): it cannot use ptrace: all of the session's tasks are traced "
+            "already (LeakSanitizer ends with an error then, unless ASAN_OPTIONS has "
+            "detect_leaks=0)",
+            task->process->tgid, task->process->name);
+    session->explained_ptrace = true;
+}
+
 /* A task that is traced already cannot be traced by the program, and the program traces nobody. */
 struct rrs_error *rrs_virtual_ptrace(struct rrs_session *session, struct rrs_task *task,
                                      const struct user_regs_struct *regs, struct rrs_answer *answer)
 {
-    (void)session;
-    (void)task;
+    explain_ptrace(session, task);
     switch ((int)regs->rdi) {
     case PTRACE_TRACEME:
     case PTRACE_ATTACH:

@@ -32,6 +32,11 @@ class Limits(Case):
         self.rrsoft("record", "--quiet", "--", "/bin/true")
         self.assertEqual(self.stderr, "")
 
+    def test_ptrace_is_explained_once(self):
+        ask = "import ctypes; p = ctypes.CDLL(None).ptrace; print(p(0, 0, 0, 0), p(0, 0, 0, 0))"
+        self.assertEqual(self.record_loudly("-q", "--", sys.executable, "-c", ask), "-1 -1\n")
+        self.assertRegex(self.stderr, r"^rrsoft: .*cannot use ptrace.*ASAN_OPTIONS.*\n$")
+
     def test_time(self):
         # Busy without a system call, asleep in one, and short enough.
         text = self.record_loudly("--max-time", "100ms", "--", "/bin/sh", "-c", LOOP.replace("20000", "1000000"),
