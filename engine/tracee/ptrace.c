@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/tracee/ptrace.h"
 
+#include "engine/tracee/maps.h"
 #include "lmdb-store/scope.h"
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct rrs_error *failed(pid_t tid, const char *request)
 {
@@ -123,6 +127,40 @@ struct rrs_error *rrs_ptrace_set_xstate(pid_t tid, const void *image, size_t byt
     return CALL(PTRACE_SETREGSET, tid, (void *)NT_X86_XSTATE, &area);
 }
 
+struct permission_search {
+    rrs_addr address;
+    bool write_only;
+};
+
+static bool look_at_permissions(void *context, const struct rrs_mapping *mapping)
+{
+    struct permission_search *search = context;
+    if (mapping->end <= search->address)
+        return true;
+    search->write_only = mapping->start <= search->address && !(mapping->prot & PROT_READ) &&
+                         mapping->prot & PROT_WRITE;
+    return false;
+}
+
+/*
+ * The CPU cannot forbid reading what can be written, so the program and its system calls read such
+ * memory (Linux v6.1 arch/x86/mm/fault.c access_error()); process_vm_readv() alone refuses.
+ */
+static ssize_t read_write_only(pid_t tid, rrs_addr address, void *buffer, size_t size)
+{
+    char path[64];
+    struct permission_search search = {.address = address};
+    snprintf(path, sizeof path, "/proc/%d/mem", tid);
+    _cleanup_close_ int memory = open(path, O_RDONLY | O_CLOEXEC);
+    size_t piece = 4096 - address % 4096;
+    ssize_t count = pread(memory, buffer, piece < size ? piece : size, (off_t)address);
+    if (count <= 0)
+        return count;
+    struct rrs_error *error = rrs_maps_visit(tid, look_at_permissions, &search);
+    rrs_error_destroy(error);
+    return search.write_only ? count : -1;
+}
+
 size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size)
 {
     enum { PAGE = 4096 };
@@ -137,6 +175,8 @@ size_t rrs_tracee_read(pid_t tid, rrs_addr address, void *buffer, size_t size)
         struct iovec local = {(char *)buffer + done, piece};
         struct iovec remote = {(void *)(uintptr_t)(address + done), piece};
         ssize_t count = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+        if (count <= 0)
+            count = read_write_only(tid, address + done, local.iov_base, piece);
         if (count <= 0)
             break;
         done += (size_t)count;
