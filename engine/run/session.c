@@ -179,7 +179,9 @@ static struct rrs_error *see_child_stop(struct rrs_session *session, pid_t tid)
 {
     struct rrs_task *child = rrs_task_find(session, tid);
     int status;
-    while (child && !child->stopped) {
+    if (!child || child->stopped)
+        return NULL; /* the observer knows it already */
+    while (!child->stopped) {
         if (child->reported) {
             child->reported = false;
             session->reported_count--;
@@ -191,7 +193,7 @@ static struct rrs_error *see_child_stop(struct rrs_session *session, pid_t tid)
             return NULL; /* killed before it did anything */
         child->stopped = true;
     }
-    return child ? begin_child(session, child) : NULL;
+    return begin_child(session, child);
 }
 
 static struct rrs_error *handle_clone_event(struct rrs_session *session, struct rrs_task *task)
@@ -514,6 +516,13 @@ static struct rrs_error *handle_what_waits(struct rrs_session *session)
     return NULL;
 }
 
+/* A signal that came before fork had done anything: what follows is the same call, or a handler. */
+static bool is_made_again(struct rrs_session *session, pid_t tid)
+{
+    const struct rrs_task *task = rrs_task_find(session, tid);
+    return task && task->in_call && task->state == RRS_TASK_IN_SYSCALL;
+}
+
 struct rrs_error *rrs_session_finish_call(struct rrs_session *session, struct rrs_task *task)
 {
     pid_t tid = task->tid, leader = task->process->tgid;
@@ -538,7 +547,13 @@ struct rrs_error *rrs_session_finish_call(struct rrs_session *session, struct rr
         RRS_TRY(handle_report(session, found, status));
         if (event == PTRACE_EVENT_VFORK)
             return session->observer->call_begins(session->observer->context, task);
-        if (event != PTRACE_EVENT_FORK && event != PTRACE_EVENT_CLONE)
+        if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_CLONE)
+            continue;
+        if (!WIFSTOPPED(status) || execs || !is_made_again(session, tid))
+            return NULL;
+        if (!task->begin_recorded)
+            RRS_TRY(session->observer->call_begins(session->observer->context, task));
+        if (task->job_stopped)
             return NULL;
     }
 }
