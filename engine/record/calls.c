@@ -236,6 +236,8 @@ static struct rrs_error *add_effects(struct rrs_recorder *recorder, struct rrs_t
     if ((task->call == SYS_mmap || task->call == SYS_shmat) && !is_error(result))
         return rrs_recorder_add_mapping(recorder, task, after->rax);
     RRS_TRY(rrs_recorder_add_outputs(recorder, task, result));
+    if (task->call == SYS_pkey_alloc && !is_error(result)) /* it has set the key's bits in PKRU */
+        RRS_TRY(rrs_recorder_add_xstate(recorder, task));
     return is_error(result) ? NULL : rrs_recorder_add_written(recorder, task, result);
 }
 
