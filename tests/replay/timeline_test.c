@@ -329,7 +329,7 @@ static void go_back_to_breakpoint(const struct place *place)
 static void go_back_to_call(const struct place *place)
 {
     struct rrs_stop stop;
-    struct place call;
+    static struct place call;
     must(rrs_timeline_seek(timeline, &place->position, &stop));
     rrs_timeline_catch_events(timeline, 1ull << RRS_EVENT_CALL, NULL, NULL);
     must(rrs_timeline_run(timeline, RRS_FORWARD, &stop));
